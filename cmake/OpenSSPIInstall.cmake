@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the OpenSSPI authors
+#
+# What `cmake --install` puts where: library, headers, command, CMake package, pkg-config files.
+
+if(NOT TARGET opensspi)
+  return()
+endif()
+
+include(CMakePackageConfigHelpers)
+
+set(osspi_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/OpenSSPI")
+
+install(TARGETS opensspi osspi_compat_headers EXPORT OpenSSPITargets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/opensspi/"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/opensspi"
+  FILES_MATCHING PATTERN "*.h")
+if(TARGET sspi)
+  install(TARGETS sspi RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+
+install(EXPORT OpenSSPITargets NAMESPACE OpenSSPI:: DESTINATION "${osspi_cmake_dir}")
+configure_package_config_file(
+  "${PROJECT_SOURCE_DIR}/cmake/OpenSSPIConfig.cmake.in"
+  "${CMAKE_CURRENT_BINARY_DIR}/OpenSSPIConfig.cmake"
+  INSTALL_DESTINATION "${osspi_cmake_dir}"
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(
+  "${CMAKE_CURRENT_BINARY_DIR}/OpenSSPIConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${CMAKE_CURRENT_BINARY_DIR}/OpenSSPIConfig.cmake"
+  "${CMAKE_CURRENT_BINARY_DIR}/OpenSSPIConfigVersion.cmake"
+  DESTINATION "${osspi_cmake_dir}")
+
+# Paths in the .pc files hang on the file's own place, so that an installed tree can be moved and
+# `cmake --install --prefix` is honoured; folders given as absolute paths are taken as they are.
+function(osspi_pc_path variable folder)
+  if(IS_ABSOLUTE "${folder}")
+    set(${variable} "${folder}" PARENT_SCOPE)
+  else()
+    set(${variable} "\${prefix}/${folder}" PARENT_SCOPE)
+  endif()
+endfunction()
+
+osspi_pc_path(OSSPI_PC_LIBDIR "${CMAKE_INSTALL_LIBDIR}")
+osspi_pc_path(OSSPI_PC_INCLUDEDIR "${CMAKE_INSTALL_INCLUDEDIR}")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(OSSPI_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH osspi_pc_up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+  string(REGEX REPLACE "/$" "" osspi_pc_up "${osspi_pc_up}")
+  set(OSSPI_PC_PREFIX "\${pcfiledir}/${osspi_pc_up}")
+endif()
+foreach(name IN ITEMS opensspi opensspi-compat)
+  configure_file("${PROJECT_SOURCE_DIR}/${name}.pc.in" "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc" @ONLY)
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * What this library has and Windows lacks: completion queues, cancel, deadlines, tuning,
+ * statistics, certificates from PEM files, words for status codes. All of it is optional.
+ *
+ * Names begin with Osspi; nothing of this is in sspi.h. Strings are NUL-terminated UTF-8.
+ * Structures that may grow begin with cbSize: set it to sizeof the structure, and an older program
+ * keeps working with a newer library. Unless a function says otherwise it may be called from any
+ * thread, does not block and may be called from a callback.
+ */
+#ifndef OPENSSPI_OPENSSPI_H
+#define OPENSSPI_OPENSSPI_H
+
+#include "sspi.h"
+#include "wincrypt.h"
+
+OSSPI_EXTERN_C_BEGIN
+
+/* --- Certificates --- */
+
+/**
+ * Makes a certificate context of a certificate, its chain and its private key.
+ *
+ * The context goes into SCHANNEL_CRED.paCred or SCH_CREDENTIALS.paCred. Its hCertStore holds the
+ * chain. Reads files, so it may block for as long as the file system does.
+ *
+ * @param cert     [in] path of a PEM file: end entity first, then its chain; or a "pkcs11:" URI
+ * @param key      [in] path of a PEM file or a "pkcs11:" URI; NULL = the key is where cert is
+ * @param password [in] of the key, or the token's PIN; NULL = none. Not kept
+ * @param ret_cert [out] free with CertFreeCertificateContext; NULL on failure
+ * @retval SEC_E_OK                   done
+ * @retval SEC_E_INVALID_PARAMETER    cert or ret_cert is NULL, or a URI is malformed
+ * @retval SEC_E_NO_CREDENTIALS       a file or object is not there or cannot be read, or there is
+ *                                    no key, or the key is not the certificate's
+ * @retval SEC_E_UNKNOWN_CREDENTIALS  a file is no PEM, or holds no certificate that can be parsed
+ * @retval SEC_E_LOGON_DENIED         the password is wrong, or one is needed
+ * @retval SEC_E_NOT_OWNER            the key file belongs to another user, or others may read it
+ * @retval SEC_E_UNSUPPORTED_FUNCTION a "pkcs11:" URI, and this build has no PKCS #11
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory
+ */
+OSSPI_API SECURITY_STATUS OsspiLoadCertificate(const char *cert, const char *key,
+                                               const char *password, PCCERT_CONTEXT *ret_cert);
+
+/* --- Completion queues: callbacks on the caller's thread --- */
+
+/** Collects completed calls until a thread of the caller drains it. Opaque, and not an address. */
+typedef struct OsspiCompletionQueue OsspiCompletionQueue;
+
+/**
+ * Makes a completion queue.
+ *
+ * @param ret_queue [out] close it with OsspiCloseCompletionQueue; NULL on failure
+ * @retval SEC_E_OK                   done
+ * @retval SEC_E_INVALID_PARAMETER    ret_queue is NULL
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory, or no descriptor is left
+ * @retval SEC_E_SHUTDOWN_IN_PROGRESS OsspiShutdown was called
+ */
+OSSPI_API SECURITY_STATUS OsspiCreateCompletionQueue(OsspiCompletionQueue **ret_queue);
+
+/**
+ * Gives the descriptor to wait on.
+ *
+ * It is an eventfd, non-blocking and close-on-exec, for poll, epoll (also edge triggered) or
+ * io_uring. It is readable exactly while the queue holds an entry. Do not read, write or close it.
+ *
+ * @param queue [in] the queue
+ * @return the descriptor; -1 if queue is NULL, closed, or was made before a fork by the parent
+ */
+OSSPI_API int OsspiCompletionQueueFd(OsspiCompletionQueue *queue);
+
+/**
+ * Runs the callbacks of completed calls on this thread, in the order of their completion.
+ *
+ * Several threads may drain one queue at a time, and a callback may drain again. Never waits for a
+ * call to complete; takes as long as the callbacks take.
+ *
+ * @param queue [in] the queue
+ * @param max   at most so many callbacks; 0 = all that are there at the beginning of the call
+ * @return number of callbacks run; 0 if there was none or queue is not a queue
+ */
+OSSPI_API ULONG OsspiDrainCompletions(OsspiCompletionQueue *queue, ULONG max);
+
+/**
+ * Closes a queue and its descriptor.
+ *
+ * @param queue [in] the queue
+ * @retval SEC_E_OK                closed
+ * @retval SEC_E_INVALID_HANDLE    NULL, closed or foreign queue, or one of the parent after a fork
+ * @retval SEC_E_INVALID_PARAMETER calls are bound to it that are not complete, or entries are not
+ *                                 drained; the queue stays open
+ */
+OSSPI_API SECURITY_STATUS OsspiCloseCompletionQueue(OsspiCompletionQueue *queue);
+
+/**
+ * Sends the callbacks of a context to a queue, for the calls that follow. Survives Reinit.
+ *
+ * @param context [in] async context without a pending call
+ * @param queue   [in] the queue; NULL = back to the library's threads
+ * @retval SEC_E_OK                done
+ * @retval SEC_E_INVALID_HANDLE    context or queue is freed, closed or foreign, or context is NULL
+ * @retval SEC_E_INVALID_PARAMETER a call is pending
+ */
+OSSPI_API SECURITY_STATUS OsspiSetCompletionQueue(SspiAsyncContext *context,
+                                                  OsspiCompletionQueue *queue);
+
+/* --- One call --- */
+
+/** For OsspiWaitAsyncCall and OsspiShutdown: as long as it takes. */
+#define OSSPI_INFINITE 0xFFFFFFFFu
+
+/**
+ * Waits until a call is complete.
+ *
+ * It returns at completion, which may be before the callback has run. A call that still waits for a
+ * worker may be run here, on the calling thread; its callback does not run inside this function.
+ * Blocks.
+ *
+ * @param context    [in] async context
+ * @param timeout_ms milliseconds; 0 = only look; OSSPI_INFINITE = no limit
+ * @retval SEC_I_ASYNC_CALL_PENDING the time is over, or no call was ever made
+ * @retval SEC_E_INVALID_HANDLE     NULL, freed or foreign context
+ * @return otherwise the call status, as SspiGetAsyncCallStatus
+ */
+OSSPI_API SECURITY_STATUS OsspiWaitAsyncCall(SspiAsyncContext *context, ULONG timeout_ms);
+
+/**
+ * Asks for the end of a call.
+ *
+ * A call that waits for a worker completes at once with HRESULT_FROM_WIN32(ERROR_CANCELLED). A
+ * running one that waits for a network is given up with the same status: its security context then
+ * answers only delete and query. A running one that computes ends with its own result. Deleting and
+ * freeing cannot be cancelled. The callback runs in every case, exactly once, and never inside this
+ * function.
+ *
+ * @param context [in] async context
+ * @retval SEC_E_OK                the call is cancelled
+ * @retval SEC_E_INVALID_HANDLE    NULL, freed or foreign context
+ * @retval SEC_E_INVALID_PARAMETER nothing is pending, or it cannot be cancelled any more; its own
+ *                                 result counts
+ */
+OSSPI_API SECURITY_STATUS OsspiCancelAsyncCall(SspiAsyncContext *context);
+
+/**
+ * Sets a deadline for the calls that follow on a context. Survives Reinit.
+ *
+ * It covers waiting for a worker, work and network. A call past it completes with
+ * HRESULT_FROM_WIN32(ERROR_TIMEOUT), by the rules of OsspiCancelAsyncCall; deleting and freeing
+ * have none.
+ *
+ * @param context    [in] async context
+ * @param timeout_ms milliseconds from the call on; 0 = none
+ * @retval SEC_E_OK                done
+ * @retval SEC_E_INVALID_HANDLE    NULL, freed or foreign context
+ * @retval SEC_E_INVALID_PARAMETER a call is pending
+ */
+OSSPI_API SECURITY_STATUS OsspiSetAsyncTimeout(SspiAsyncContext *context, ULONG timeout_ms);
+
+/* --- The process: options --- */
+
+/** Settings of the process. 0 or NULL in a member means its default. */
+typedef struct OsspiOptions {
+    ULONG cbSize;                 /* sizeof(OsspiOptions); tells which members exist */
+    ULONG workers;                /* threads that compute; default: CPUs the process may use */
+    ULONG max_blocking_threads;   /* threads that wait on networks and devices; default 64 */
+    ULONG max_blocking_per_class; /* of these, for one realm, host or kind of work; default 16 */
+    ULONG queue_bound;            /* calls that may wait or run at a time; default 65,536 */
+    ULONG stack_size;             /* bytes of each thread's stack */
+    ULONG default_timeout_ms;     /* deadline of calls without one, synchronous too; default none */
+    const char *trust_file;       /* PEM file of trusted roots; default: SSL_CERT_FILE's rules */
+    const char *trust_dir;        /* hashed directory of them; default: SSL_CERT_DIR's rules */
+    const char *state_dir;        /* where machine certificates live; default: the system's place */
+} OsspiOptions;
+
+/**
+ * Sets options of the process. Must come before anything else of this library is used.
+ *
+ * @param options [in] copied, strings included; not needed after the call
+ * @retval SEC_E_OK                      set
+ * @retval SEC_E_INVALID_PARAMETER       options is NULL, cbSize is none of a known version, or a
+ *                                       value is out of its range
+ * @retval HRESULT_FROM_WIN32(ERROR_BUSY) the library is in use already; nothing was changed
+ * @retval SEC_E_INSUFFICIENT_MEMORY     no memory
+ */
+OSSPI_API SECURITY_STATUS OsspiConfigure(const OsspiOptions *options);
+
+/* --- The process: statistics --- */
+
+/** What kind of asynchronous call. */
+typedef enum OsspiCallKind {
+    OsspiCallAcquireCredentials = 0,
+    OsspiCallInitializeContext = 1,
+    OsspiCallAcceptContext = 2,
+    OsspiCallDeleteContext = 3,
+    OsspiCallFreeCredentials = 4,
+    OsspiCallKindCount = 8 /* room for kinds to come */
+} OsspiCallKind;
+
+#define OSSPI_HISTOGRAM_BUCKETS 32
+
+/** Durations: bucket 0 counts those below 1 us, bucket n those from 2^(n-1) us to below 2^n us. */
+typedef struct OsspiHistogram {
+    uint64_t count; /* sum of all buckets */
+    uint64_t bucket[OSSPI_HISTOGRAM_BUCKETS];
+} OsspiHistogram;
+
+/** Durations of one kind of call. */
+typedef struct OsspiCallStatistics {
+    OsspiHistogram queue_wait; /* from queued to started */
+    OsspiHistogram run_time;   /* from started to completed */
+} OsspiCallStatistics;
+
+/** Counters since the process (or the forked child) started, and what is there now. */
+typedef struct OsspiStatistics {
+    ULONG cbSize;   /* [in] sizeof(OsspiStatistics); [out] bytes that were filled in */
+    ULONG reserved; /* 0 */
+    /* Calls so far. */
+    uint64_t calls_queued;    /* accepted */
+    uint64_t calls_completed; /* with any status, cancelled and timed out ones included */
+    uint64_t calls_refused;   /* not accepted */
+    uint64_t calls_cancelled;
+    uint64_t calls_timed_out;
+    /* Callbacks so far. */
+    uint64_t callbacks_run;
+    uint64_t callbacks_waited;       /* had to wait, because all spare workers were in callbacks */
+    uint64_t spare_workers_released; /* times a worker in a callback was replaced */
+    /* Now. */
+    uint64_t calls_abandoned_running; /* given up, but a thread is still in them */
+    uint64_t callbacks_pending;       /* calls complete, callbacks not begun */
+    uint64_t workers;                 /* threads that compute, spare ones included */
+    uint64_t blocking_threads;        /* threads of the blocking lane */
+    uint64_t queue_depth;             /* calls that wait for a thread */
+    uint64_t live_credentials;
+    uint64_t live_contexts; /* security contexts */
+    uint64_t live_async_contexts;
+    uint64_t live_completion_queues;
+    /* Indexed by OsspiCallKind. */
+    OsspiCallStatistics calls[OsspiCallKindCount];
+} OsspiStatistics;
+
+/**
+ * Reads the statistics. Each counter is exact; together they are of nearly the same moment.
+ *
+ * @param ret_statistics [in,out] set cbSize before; a shorter structure is filled as far as it goes
+ * @retval SEC_E_OK                done
+ * @retval SEC_E_INVALID_PARAMETER ret_statistics is NULL, or cbSize has no room for one counter
+ */
+OSSPI_API SECURITY_STATUS OsspiGetStatistics(OsspiStatistics *ret_statistics);
+
+/* --- The process: trace --- */
+
+/** What happened to a call. */
+typedef enum OsspiTraceEvent {
+    OsspiTraceQueued = 0,          /* accepted */
+    OsspiTraceStarted = 1,         /* a thread took it */
+    OsspiTraceCompleted = 2,       /* its status is final */
+    OsspiTraceCallbackStarted = 3, /* its callback is about to run */
+    OsspiTraceCallbackReturned =
+        4,                   /* its callback came back; call_id may serve another call by now */
+    OsspiTraceCancelled = 5, /* completed by OsspiCancelAsyncCall */
+    OsspiTraceTimedOut = 6,  /* completed by its deadline */
+    OsspiTraceRefused = 7    /* not accepted */
+} OsspiTraceEvent;
+
+/** One event. Holds no names, keys or data. */
+typedef struct OsspiTraceRecord {
+    ULONG cbSize; /* bytes of this structure in the library at hand */
+    OsspiTraceEvent event;
+    OsspiCallKind kind;
+    uint32_t thread_id;     /* gettid() of the thread the event is on */
+    uint64_t call_id;       /* the value of the SspiAsyncContext pointer */
+    uint64_t time_ns;       /* CLOCK_MONOTONIC */
+    SECURITY_STATUS status; /* of Completed, Cancelled, TimedOut: the call status; Refused: why;
+                               else SEC_I_ASYNC_CALL_PENDING */
+} OsspiTraceRecord;
+
+/**
+ * Gets the events. Runs on the threads where they happen, several at a time, and holds them up: it
+ * must be quick and must not call this library.
+ *
+ * @param record [in] valid during the callback only
+ * @param data   what was given to OsspiSetTrace
+ */
+typedef void (*OsspiTraceCallback)(const OsspiTraceRecord *record, void *data);
+
+/**
+ * Sets the function that gets the events, or (NULL) none.
+ *
+ * When it returns, the function that was set before may still be running on another thread for one
+ * event.
+ *
+ * @param callback [in] or NULL
+ * @param data     [in] handed to callback
+ * @retval SEC_E_OK                  set
+ * @retval SEC_E_INSUFFICIENT_MEMORY no memory; the former function stays set
+ */
+OSSPI_API SECURITY_STATUS OsspiSetTrace(OsspiTraceCallback callback, void *data);
+
+/* --- The process: its end --- */
+
+/**
+ * Ends the asynchronous engine in order: takes no more calls, lets the accepted ones finish and
+ * their callbacks run, stops the threads. Synchronous calls still work afterwards, and everything
+ * can be freed. Blocks; must not be called from a callback.
+ *
+ * @param timeout_ms milliseconds to wait; OSSPI_INFINITE = no limit
+ * @retval SEC_E_OK                          all is done; also if it was done before or nothing ever
+ *                                           ran
+ * @retval HRESULT_FROM_WIN32(ERROR_TIMEOUT) calls still run; they are given up, their callbacks
+ *                                           have run
+ * @retval SEC_E_INVALID_PARAMETER           called from a callback
+ */
+OSSPI_API SECURITY_STATUS OsspiShutdown(ULONG timeout_ms);
+
+/* --- Words --- */
+
+/**
+ * Names a status.
+ *
+ * @param status any status, Win32 errors in an HRESULT included
+ * @return "SEC_E_INVALID_TOKEN" and the like, constant; NULL if the library does not know it
+ */
+OSSPI_API const char *OsspiStatusName(SECURITY_STATUS status);
+
+/**
+ * Explains a status in one English sentence.
+ *
+ * @param status any status
+ * @return the sentence, constant, never NULL: an unknown status has a sentence of its own
+ */
+OSSPI_API const char *OsspiStatusText(SECURITY_STATUS status);
+
+/**
+ * Tells more about the last failure on a security context: what the library underneath said, and
+ * the verdict on the peer's certificate. For people and logs; holds no secret, and its wording may
+ * change.
+ *
+ * @param context [in] security context, also one whose handshake failed
+ * @param buffer  [out] the text, NUL-terminated and cut to fit; "" if there is nothing to tell
+ * @param size    bytes at buffer
+ * @retval SEC_E_OK                done
+ * @retval SEC_E_INVALID_HANDLE    context is not a live security context
+ * @retval SEC_E_INVALID_PARAMETER buffer is NULL or size is 0
+ * @retval SEC_E_BUFFER_TOO_SMALL  the text was cut
+ */
+OSSPI_API SECURITY_STATUS OsspiGetErrorDetail(PCtxtHandle context, char *buffer, ULONG size);
+
+OSSPI_EXTERN_C_END
+
+#endif /* OPENSSPI_OPENSSPI_H */

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The numbers and object ids of wincrypt.h. Included by wincrypt.h, not meant to be included alone.
+ * Every value is Windows' own.
+ */
+#ifndef OPENSSPI_OSSPI_WINCRYPT_CONST_H
+#define OPENSSPI_OSSPI_WINCRYPT_CONST_H
+
+/* clang-format off */
+
+/* --- Algorithm ids: class, type and number in one word --- */
+#define GET_ALG_CLASS(x)   ((x) & (7 << 13))
+#define GET_ALG_TYPE(x)    ((x) & (15 << 9))
+#define GET_ALG_SID(x)     ((x) & 511)
+#define ALG_CLASS_ANY          (0)
+#define ALG_CLASS_SIGNATURE    (1 << 13)
+#define ALG_CLASS_MSG_ENCRYPT  (2 << 13)
+#define ALG_CLASS_DATA_ENCRYPT (3 << 13)
+#define ALG_CLASS_HASH         (4 << 13)
+#define ALG_CLASS_KEY_EXCHANGE (5 << 13)
+#define ALG_CLASS_ALL          (7 << 13)
+#define ALG_TYPE_ANY           (0)
+
+#define CALG_MD2              0x00008001
+#define CALG_MD4              0x00008002
+#define CALG_MD5              0x00008003
+#define CALG_SHA              0x00008004
+#define CALG_SHA1             CALG_SHA
+#define CALG_MAC              0x00008005
+#define CALG_SSL3_SHAMD5      0x00008008
+#define CALG_HMAC             0x00008009
+#define CALG_TLS1PRF          0x0000800a
+#define CALG_SHA_256          0x0000800c
+#define CALG_SHA_384          0x0000800d
+#define CALG_SHA_512          0x0000800e
+#define CALG_RSA_SIGN         0x00002400
+#define CALG_DSS_SIGN         0x00002200
+#define CALG_NO_SIGN          0x00002000
+#define CALG_ECDSA            0x00002203
+#define CALG_RSA_KEYX         0x0000a400
+#define CALG_DH_SF            0x0000aa01
+#define CALG_DH_EPHEM         0x0000aa02
+#define CALG_ECDH             0x0000aa05
+#define CALG_ECDH_EPHEM       0x0000ae06
+#define CALG_ECMQV            0x0000a001
+#define CALG_DES              0x00006601
+#define CALG_RC2              0x00006602
+#define CALG_3DES             0x00006603
+#define CALG_3DES_112         0x00006609
+#define CALG_AES_128          0x0000660e
+#define CALG_AES_192          0x0000660f
+#define CALG_AES_256          0x00006610
+#define CALG_AES              0x00006611
+#define CALG_RC4              0x00006801
+#define CALG_OID_INFO_CNG_ONLY   0xffffffff
+#define CALG_OID_INFO_PARAMETERS 0xfffffffe
+#define CALG_NULLCIPHER       0x00006000
+
+#define AT_KEYEXCHANGE        1
+#define AT_SIGNATURE          2
+#define CERT_NCRYPT_KEY_SPEC  0xFFFFFFFF
+
+/* --- Encodings --- */
+#define CRYPT_ASN_ENCODING    0x00000001
+#define CRYPT_NDR_ENCODING    0x00000002
+#define X509_ASN_ENCODING     0x00000001
+#define X509_NDR_ENCODING     0x00000002
+#define PKCS_7_ASN_ENCODING   0x00010000
+#define PKCS_7_NDR_ENCODING   0x00020000
+
+#define CERT_V1 0
+#define CERT_V2 1
+#define CERT_V3 2
+
+/* Structure types of the decoder. X509_NAME (7) is left out: it is a type of OpenSSL's. */
+#define X509_UNICODE_NAME        ((LPCSTR)20)
+#define X509_ALTERNATE_NAME      ((LPCSTR)12)
+#define X509_BASIC_CONSTRAINTS2  ((LPCSTR)15)
+#define X509_KEY_USAGE           ((LPCSTR)14)
+#define X509_ENHANCED_KEY_USAGE  ((LPCSTR)36)
+#define CRYPT_DECODE_NOCOPY_FLAG           0x1
+#define CRYPT_DECODE_ALLOC_FLAG            0x8000
+
+#define CERT_ALT_NAME_OTHER_NAME      1
+#define CERT_ALT_NAME_RFC822_NAME     2
+#define CERT_ALT_NAME_DNS_NAME        3
+#define CERT_ALT_NAME_X400_ADDRESS    4
+#define CERT_ALT_NAME_DIRECTORY_NAME  5
+#define CERT_ALT_NAME_EDI_PARTY_NAME  6
+#define CERT_ALT_NAME_URL             7
+#define CERT_ALT_NAME_IP_ADDRESS      8
+#define CERT_ALT_NAME_REGISTERED_ID   9
+
+/* --- Stores --- */
+#define CERT_STORE_PROV_MSG             ((LPCSTR)1)
+#define CERT_STORE_PROV_MEMORY          ((LPCSTR)2)
+#define CERT_STORE_PROV_FILE            ((LPCSTR)3)
+#define CERT_STORE_PROV_REG             ((LPCSTR)4)
+#define CERT_STORE_PROV_PKCS7           ((LPCSTR)5)
+#define CERT_STORE_PROV_SERIALIZED      ((LPCSTR)6)
+#define CERT_STORE_PROV_FILENAME_A      ((LPCSTR)7)
+#define CERT_STORE_PROV_FILENAME_W      ((LPCSTR)8)
+#define CERT_STORE_PROV_FILENAME        CERT_STORE_PROV_FILENAME_W
+#define CERT_STORE_PROV_SYSTEM_A        ((LPCSTR)9)
+#define CERT_STORE_PROV_SYSTEM_W        ((LPCSTR)10)
+#define CERT_STORE_PROV_SYSTEM          CERT_STORE_PROV_SYSTEM_W
+#define CERT_STORE_PROV_COLLECTION      ((LPCSTR)11)
+#define sz_CERT_STORE_PROV_MEMORY       "Memory"
+
+#define CERT_STORE_NO_CRYPT_RELEASE_FLAG             0x00000001
+#define CERT_STORE_SET_LOCALIZED_NAME_FLAG           0x00000002
+#define CERT_STORE_DEFER_CLOSE_UNTIL_LAST_FREE_FLAG  0x00000004
+#define CERT_STORE_DELETE_FLAG                       0x00000010
+#define CERT_STORE_SHARE_STORE_FLAG                  0x00000040
+#define CERT_STORE_SHARE_CONTEXT_FLAG                0x00000080
+#define CERT_STORE_ENUM_ARCHIVED_FLAG                0x00000200
+#define CERT_STORE_UPDATE_KEYID_FLAG                 0x00000400
+#define CERT_STORE_BACKUP_RESTORE_FLAG               0x00000800
+#define CERT_STORE_MAXIMUM_ALLOWED_FLAG              0x00001000
+#define CERT_STORE_CREATE_NEW_FLAG                   0x00002000
+#define CERT_STORE_OPEN_EXISTING_FLAG                0x00004000
+#define CERT_STORE_READONLY_FLAG                     0x00008000
+
+#define CERT_SYSTEM_STORE_LOCATION_SHIFT     16
+#define CERT_SYSTEM_STORE_CURRENT_USER_ID    1
+#define CERT_SYSTEM_STORE_LOCAL_MACHINE_ID   2
+#define CERT_SYSTEM_STORE_CURRENT_USER       (1 << 16)
+#define CERT_SYSTEM_STORE_LOCAL_MACHINE      (2 << 16)
+#define CERT_SYSTEM_STORE_CURRENT_SERVICE    (4 << 16)
+#define CERT_SYSTEM_STORE_SERVICES           (5 << 16)
+#define CERT_SYSTEM_STORE_USERS              (6 << 16)
+#define CERT_SYSTEM_STORE_CURRENT_USER_GROUP_POLICY  (7 << 16)
+#define CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY (8 << 16)
+#define CERT_SYSTEM_STORE_LOCAL_MACHINE_ENTERPRISE   (9 << 16)
+
+#define CERT_CLOSE_STORE_FORCE_FLAG  0x00000001
+#define CERT_CLOSE_STORE_CHECK_FLAG  0x00000002
+#define CRYPT_E_PENDING_CLOSE        ((SECURITY_STATUS)0x8009200F)
+
+#define CERT_STORE_ADD_NEW                                  1
+#define CERT_STORE_ADD_USE_EXISTING                         2
+#define CERT_STORE_ADD_REPLACE_EXISTING                     3
+#define CERT_STORE_ADD_ALWAYS                               4
+#define CERT_STORE_ADD_REPLACE_EXISTING_INHERIT_PROPERTIES  5
+#define CERT_STORE_ADD_NEWER                                6
+#define CERT_STORE_ADD_NEWER_INHERIT_PROPERTIES             7
+
+/* --- Finding: what is compared, shifted, plus which part of the certificate --- */
+#define CERT_COMPARE_MASK          0xFFFF
+#define CERT_COMPARE_SHIFT         16
+#define CERT_INFO_ISSUER_FLAG      4
+#define CERT_INFO_SUBJECT_FLAG     7
+#define CERT_FIND_ANY              (0 << 16)
+#define CERT_FIND_SHA1_HASH        (1 << 16)
+#define CERT_FIND_HASH             CERT_FIND_SHA1_HASH
+#define CERT_FIND_SUBJECT_NAME     ((2 << 16) | 7)
+#define CERT_FIND_ISSUER_NAME      ((2 << 16) | 4)
+#define CERT_FIND_MD5_HASH         (4 << 16)
+#define CERT_FIND_PROPERTY         (5 << 16)
+#define CERT_FIND_PUBLIC_KEY       (6 << 16)
+#define CERT_FIND_SUBJECT_STR_A    ((7 << 16) | 7)
+#define CERT_FIND_ISSUER_STR_A     ((7 << 16) | 4)
+#define CERT_FIND_SUBJECT_STR_W    ((8 << 16) | 7)
+#define CERT_FIND_SUBJECT_STR      CERT_FIND_SUBJECT_STR_W
+#define CERT_FIND_ISSUER_STR_W     ((8 << 16) | 4)
+#define CERT_FIND_ISSUER_STR       CERT_FIND_ISSUER_STR_W
+#define CERT_FIND_KEY_SPEC         (9 << 16)
+#define CERT_FIND_ENHKEY_USAGE     (10 << 16)
+#define CERT_FIND_SUBJECT_CERT     (11 << 16)
+#define CERT_FIND_ISSUER_OF        (12 << 16)
+#define CERT_FIND_EXISTING         (13 << 16)
+#define CERT_FIND_SIGNATURE_HASH   (14 << 16)
+#define CERT_FIND_KEY_IDENTIFIER   (15 << 16)
+#define CERT_FIND_CERT_ID          (16 << 16)
+#define CERT_FIND_CROSS_CERT_DIST_POINTS (17 << 16)
+#define CERT_FIND_PUBKEY_MD5_HASH  (18 << 16)
+#define CERT_FIND_SUBJECT_INFO_ACCESS (19 << 16)
+#define CERT_FIND_HASH_STR         (20 << 16)
+#define CERT_FIND_HAS_PRIVATE_KEY  (21 << 16)
+
+/* --- Properties of a certificate context --- */
+#define CERT_KEY_PROV_HANDLE_PROP_ID             1
+#define CERT_KEY_PROV_INFO_PROP_ID               2
+#define CERT_SHA1_HASH_PROP_ID                   3
+#define CERT_HASH_PROP_ID                        CERT_SHA1_HASH_PROP_ID
+#define CERT_MD5_HASH_PROP_ID                    4
+#define CERT_KEY_CONTEXT_PROP_ID                 5
+#define CERT_KEY_SPEC_PROP_ID                    6
+#define CERT_ENHKEY_USAGE_PROP_ID                9
+#define CERT_FRIENDLY_NAME_PROP_ID               11
+#define CERT_DESCRIPTION_PROP_ID                 13
+#define CERT_ACCESS_STATE_PROP_ID                14
+#define CERT_SIGNATURE_HASH_PROP_ID              15
+#define CERT_KEY_IDENTIFIER_PROP_ID              20
+#define CERT_SUBJECT_NAME_MD5_HASH_PROP_ID       29
+#define CERT_SUBJECT_PUBLIC_KEY_MD5_HASH_PROP_ID 25
+#define CERT_ISSUER_SERIAL_NUMBER_MD5_HASH_PROP_ID 28
+#define CERT_NCRYPT_KEY_HANDLE_PROP_ID           78
+#define CERT_HCRYPTPROV_OR_NCRYPT_KEY_HANDLE_PROP_ID 79
+#define CERT_SHA256_HASH_PROP_ID                 107
+#define CERT_STORE_LOCALIZED_NAME_PROP_ID        0x1000
+#define CERT_FIRST_USER_PROP_ID                  0x8000
+#define CERT_LAST_USER_PROP_ID                   0xFFFF
+#define CERT_SET_PROPERTY_IGNORE_PERSIST_ERROR_FLAG 0x80000000
+#define CERT_SET_PROPERTY_INHIBIT_PERSIST_FLAG      0x40000000
+
+/* --- Names --- */
+#define CERT_NAME_EMAIL_TYPE             1
+#define CERT_NAME_RDN_TYPE               2
+#define CERT_NAME_ATTR_TYPE              3
+#define CERT_NAME_SIMPLE_DISPLAY_TYPE    4
+#define CERT_NAME_FRIENDLY_DISPLAY_TYPE  5
+#define CERT_NAME_DNS_TYPE               6
+#define CERT_NAME_URL_TYPE               7
+#define CERT_NAME_UPN_TYPE               8
+#define CERT_NAME_ISSUER_FLAG            0x1
+#define CERT_NAME_DISABLE_IE4_UTF8_FLAG  0x00010000
+#define CERT_NAME_SEARCH_ALL_NAMES_FLAG  0x2
+#define CERT_SIMPLE_NAME_STR             1
+#define CERT_OID_NAME_STR                2
+#define CERT_X500_NAME_STR               3
+#define CERT_NAME_STR_REVERSE_FLAG       0x02000000
+
+/* --- PFX --- */
+#define CRYPT_EXPORTABLE               0x00000001
+#define CRYPT_USER_PROTECTED           0x00000002
+#define CRYPT_MACHINE_KEYSET           0x00000020
+#define CRYPT_USER_KEYSET              0x00001000
+#define PKCS12_IMPORT_SILENT           0x00000040
+#define PKCS12_PREFER_CNG_KSP          0x00000100
+#define PKCS12_ALWAYS_CNG_KSP          0x00000200
+#define PKCS12_NO_PERSIST_KEY          0x00008000
+#define PKCS12_INCLUDE_EXTENDED_PROPERTIES 0x00000010
+#define PKCS12_ALLOW_OVERWRITE_KEY     0x00004000
+
+/* --- Chains --- */
+#define USAGE_MATCH_TYPE_AND 0x00000000
+#define USAGE_MATCH_TYPE_OR  0x00000001
+#define HCCE_CURRENT_USER    ((HCERTCHAINENGINE)0)
+#define HCCE_LOCAL_MACHINE   ((HCERTCHAINENGINE)1)
+
+#define CERT_TRUST_NO_ERROR                          0x00000000
+#define CERT_TRUST_IS_NOT_TIME_VALID                 0x00000001
+#define CERT_TRUST_IS_REVOKED                        0x00000004
+#define CERT_TRUST_IS_NOT_SIGNATURE_VALID            0x00000008
+#define CERT_TRUST_IS_NOT_VALID_FOR_USAGE            0x00000010
+#define CERT_TRUST_IS_UNTRUSTED_ROOT                 0x00000020
+#define CERT_TRUST_REVOCATION_STATUS_UNKNOWN         0x00000040
+#define CERT_TRUST_IS_CYCLIC                         0x00000080
+#define CERT_TRUST_INVALID_EXTENSION                 0x00000100
+#define CERT_TRUST_INVALID_POLICY_CONSTRAINTS        0x00000200
+#define CERT_TRUST_INVALID_BASIC_CONSTRAINTS         0x00000400
+#define CERT_TRUST_INVALID_NAME_CONSTRAINTS          0x00000800
+#define CERT_TRUST_HAS_NOT_SUPPORTED_NAME_CONSTRAINT 0x00001000
+#define CERT_TRUST_HAS_NOT_DEFINED_NAME_CONSTRAINT   0x00002000
+#define CERT_TRUST_HAS_NOT_PERMITTED_NAME_CONSTRAINT 0x00004000
+#define CERT_TRUST_HAS_EXCLUDED_NAME_CONSTRAINT      0x00008000
+#define CERT_TRUST_IS_PARTIAL_CHAIN                  0x00010000
+#define CERT_TRUST_IS_OFFLINE_REVOCATION             0x01000000
+#define CERT_TRUST_NO_ISSUANCE_CHAIN_POLICY          0x02000000
+#define CERT_TRUST_IS_EXPLICIT_DISTRUST              0x04000000
+#define CERT_TRUST_HAS_NOT_SUPPORTED_CRITICAL_EXT    0x08000000
+#define CERT_TRUST_HAS_WEAK_SIGNATURE                0x00100000
+
+#define CERT_CHAIN_CACHE_END_CERT                    0x00000001
+#define CERT_CHAIN_THREAD_STORE_SYNC                 0x00000002
+#define CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL          0x00000004
+#define CERT_CHAIN_USE_LOCAL_MACHINE_STORE           0x00000008
+#define CERT_CHAIN_REVOCATION_CHECK_END_CERT         0x10000000
+#define CERT_CHAIN_REVOCATION_CHECK_CHAIN            0x20000000
+#define CERT_CHAIN_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT 0x40000000
+#define CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY       0x80000000
+#define CERT_CHAIN_REVOCATION_ACCUMULATIVE_TIMEOUT   0x08000000
+
+#define CERT_CHAIN_POLICY_BASE                   ((LPCSTR)1)
+#define CERT_CHAIN_POLICY_AUTHENTICODE           ((LPCSTR)2)
+#define CERT_CHAIN_POLICY_SSL                    ((LPCSTR)4)
+#define CERT_CHAIN_POLICY_BASIC_CONSTRAINTS      ((LPCSTR)5)
+#define CERT_CHAIN_POLICY_NT_AUTH                ((LPCSTR)6)
+#define CERT_CHAIN_POLICY_IGNORE_NOT_TIME_VALID_FLAG         0x00000001
+#define CERT_CHAIN_POLICY_IGNORE_CTL_NOT_TIME_VALID_FLAG     0x00000002
+#define CERT_CHAIN_POLICY_IGNORE_NOT_TIME_NESTED_FLAG        0x00000004
+#define CERT_CHAIN_POLICY_IGNORE_INVALID_BASIC_CONSTRAINTS_FLAG 0x00000008
+#define CERT_CHAIN_POLICY_ALLOW_UNKNOWN_CA_FLAG              0x00000010
+#define CERT_CHAIN_POLICY_IGNORE_WRONG_USAGE_FLAG            0x00000020
+#define CERT_CHAIN_POLICY_IGNORE_INVALID_NAME_FLAG           0x00000040
+#define CERT_CHAIN_POLICY_IGNORE_INVALID_POLICY_FLAG         0x00000080
+#define CERT_CHAIN_POLICY_IGNORE_END_REV_UNKNOWN_FLAG        0x00000100
+#define CERT_CHAIN_POLICY_IGNORE_CTL_SIGNER_REV_UNKNOWN_FLAG 0x00000200
+#define CERT_CHAIN_POLICY_IGNORE_CA_REV_UNKNOWN_FLAG         0x00000400
+#define CERT_CHAIN_POLICY_IGNORE_ROOT_REV_UNKNOWN_FLAG       0x00000800
+#define CERT_CHAIN_POLICY_IGNORE_ALL_REV_UNKNOWN_FLAGS       0x00000F00
+
+#define AUTHTYPE_CLIENT 1
+#define AUTHTYPE_SERVER 2
+#define SECURITY_FLAG_IGNORE_REVOCATION       0x00000080
+#define SECURITY_FLAG_IGNORE_UNKNOWN_CA       0x00000100
+#define SECURITY_FLAG_IGNORE_WRONG_USAGE      0x00000200
+#define SECURITY_FLAG_IGNORE_CERT_CN_INVALID  0x00001000
+#define SECURITY_FLAG_IGNORE_CERT_DATE_INVALID 0x00002000
+
+/* --- PEM and hexadecimal --- */
+#define CRYPT_STRING_BASE64HEADER     0x00000000
+#define CRYPT_STRING_BASE64           0x00000001
+#define CRYPT_STRING_BINARY           0x00000002
+#define CRYPT_STRING_BASE64REQUESTHEADER 0x00000003
+#define CRYPT_STRING_HEX              0x00000004
+#define CRYPT_STRING_BASE64_ANY       0x00000006
+#define CRYPT_STRING_ANY              0x00000007
+#define CRYPT_STRING_HEXRAW           0x0000000c
+#define CRYPT_STRING_NOCRLF           0x40000000
+#define CRYPT_STRING_NOCR             0x80000000
+
+/* --- Object ids --- */
+#define szOID_RSA_RSA                  "1.2.840.113549.1.1.1"
+#define szOID_RSA_SHA1RSA              "1.2.840.113549.1.1.5"
+#define szOID_RSA_SSA_PSS              "1.2.840.113549.1.1.10"
+#define szOID_RSA_SHA256RSA            "1.2.840.113549.1.1.11"
+#define szOID_RSA_SHA384RSA            "1.2.840.113549.1.1.12"
+#define szOID_RSA_SHA512RSA            "1.2.840.113549.1.1.13"
+#define szOID_ECC_PUBLIC_KEY           "1.2.840.10045.2.1"
+#define szOID_ECC_CURVE_P256           "1.2.840.10045.3.1.7"
+#define szOID_ECC_CURVE_P384           "1.3.132.0.34"
+#define szOID_ECC_CURVE_P521           "1.3.132.0.35"
+#define szOID_ECDSA_SHA256             "1.2.840.10045.4.3.2"
+#define szOID_ECDSA_SHA384             "1.2.840.10045.4.3.3"
+#define szOID_ECDSA_SHA512             "1.2.840.10045.4.3.4"
+#define szOID_COMMON_NAME              "2.5.4.3"
+#define szOID_SUR_NAME                 "2.5.4.4"
+#define szOID_DEVICE_SERIAL_NUMBER     "2.5.4.5"
+#define szOID_COUNTRY_NAME             "2.5.4.6"
+#define szOID_LOCALITY_NAME            "2.5.4.7"
+#define szOID_STATE_OR_PROVINCE_NAME   "2.5.4.8"
+#define szOID_ORGANIZATION_NAME        "2.5.4.10"
+#define szOID_ORGANIZATIONAL_UNIT_NAME "2.5.4.11"
+#define szOID_DOMAIN_COMPONENT         "0.9.2342.19200300.100.1.25"
+#define szOID_RSA_emailAddr            "1.2.840.113549.1.9.1"
+#define szOID_SUBJECT_KEY_IDENTIFIER   "2.5.29.14"
+#define szOID_KEY_USAGE                "2.5.29.15"
+#define szOID_SUBJECT_ALT_NAME2        "2.5.29.17"
+#define szOID_ISSUER_ALT_NAME2         "2.5.29.18"
+#define szOID_BASIC_CONSTRAINTS2       "2.5.29.19"
+#define szOID_NAME_CONSTRAINTS         "2.5.29.30"
+#define szOID_CRL_DIST_POINTS          "2.5.29.31"
+#define szOID_CERT_POLICIES            "2.5.29.32"
+#define szOID_AUTHORITY_KEY_IDENTIFIER2 "2.5.29.35"
+#define szOID_ENHANCED_KEY_USAGE       "2.5.29.37"
+#define szOID_AUTHORITY_INFO_ACCESS    "1.3.6.1.5.5.7.1.1"
+#define szOID_PKIX_KP_SERVER_AUTH      "1.3.6.1.5.5.7.3.1"
+#define szOID_PKIX_KP_CLIENT_AUTH      "1.3.6.1.5.5.7.3.2"
+#define szOID_SERVER_GATED_CRYPTO      "1.3.6.1.4.1.311.10.3.3"
+#define szOID_SGC_NETSCAPE             "2.16.840.1.113730.4.1"
+
+/* clang-format on */
+
+#endif /* OPENSSPI_OSSPI_WINCRYPT_CONST_H */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Synchronous runs of a job; see job.h. The job belongs to the calling thread.
+ */
+#include "api/job.h"
+
+#include <string.h>
+
+void osspi_job_choose_lane(struct osspi_job *job, const struct osspi_package *package,
+                           enum osspi_operation operation, struct osspi_credential *credential,
+                           struct osspi_context *context)
+{
+    struct osspi_lane_choice choice = {.lane = OSSPI_LANE_CPU};
+
+    if (package->lane)
+        package->lane(operation, credential, context, &choice);
+    job->lane = choice.lane;
+    memcpy(job->class_name, choice.class_name, sizeof(job->class_name));
+    job->class_name[sizeof(job->class_name) - 1] = '\0';
+}
+
+/* Not published yet; *ret_published tells whether the blocking lane has done that. */
+static SECURITY_STATUS run_in_turn(struct osspi_job *job, bool *ret_published)
+{
+    SECURITY_STATUS status = job->ops->run(job);
+
+    if (status != OSSPI_WANT_BLOCKING)
+        return status;
+    if (osspi_call_sync_bounded()) {
+        /* No turn goes along: this thread holds it until the call is over. */
+        *ret_published = true;
+        return osspi_call_run_blocking(job, NULL);
+    }
+    job->lane = OSSPI_LANE_BLOCKING;
+    status = job->ops->run(job);
+    return status == OSSPI_WANT_BLOCKING ? SEC_E_INTERNAL_ERROR : status;
+}
+
+SECURITY_STATUS osspi_job_run_sync(struct osspi_job *job, struct osspi_turn *turn)
+{
+    struct osspi_turn_waiter waiter = {0};
+    SECURITY_STATUS status;
+    bool published = false;
+
+    if (job->lane == OSSPI_LANE_BLOCKING && osspi_call_sync_bounded()) {
+        status = osspi_call_run_blocking(job, turn);
+        published = true;
+    } else {
+        if (turn)
+            osspi_turn_wait(turn, &waiter);
+        status = run_in_turn(job, &published);
+        if (turn)
+            osspi_turn_leave(turn, &waiter);
+    }
+    if (!published)
+        job->ops->publish(job, status);
+    /* After a run on the blocking lane the job is empty, or it could not be detached. */
+    job->ops->release(job);
+    return status;
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The life of an async context up to the moment its call is queued; see call.h. How calls end is
+ * in finish.c.
+ *
+ * Every change of state is a compare-and-swap on the word, so any number of threads may use one
+ * context at once; who loses is told that the context is busy.
+ */
+#include "async/call.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <unistd.h>
+
+#include "async/engine.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#define FREED_CONTEXTS_THAT_WAIT 1024u
+#define CANCELLED                HRESULT_FROM_WIN32(ERROR_CANCELLED)
+
+static void call_destroy(struct osspi_slot *slot)
+{
+    struct osspi_call *call = osspi_call_of_slot(slot);
+
+    /* The word stays: a freed context answers its last status until its slot serves again. */
+    call->callback = NULL;
+    call->callback_data = NULL;
+    call->queue_id = 0;
+    call->timeout_ms = 0;
+    atomic_store_explicit(&call->notifies, false, memory_order_relaxed);
+}
+
+/* Guarded by its own lock and the slots' words. */
+struct osspi_table osspi_calls = {
+    .object_size = (sizeof(struct osspi_call) + 63) / 64 * 64,
+    .min_line = FREED_CONTEXTS_THAT_WAIT,
+    .destroy = call_destroy,
+};
+
+SspiAsyncContext *osspi_call_handle(const struct osspi_call *call)
+{
+    return (SspiAsyncContext *)(uintptr_t)osspi_slot_id(&call->slot);
+}
+
+static uint64_t id_of(SspiAsyncContext *handle)
+{
+    return (uint64_t)(uintptr_t)handle;
+}
+
+bool osspi_call_move(struct osspi_call *call, uint32_t attempt, enum osspi_call_state from,
+                     enum osspi_call_state to)
+{
+    uint64_t expected = osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, from);
+
+    return atomic_compare_exchange_strong_explicit(
+        &call->word, &expected, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, to),
+        memory_order_acq_rel, memory_order_acquire);
+}
+
+static bool is_pending(enum osspi_call_state state)
+{
+    return state != OSSPI_CALL_IDLE && state != OSSPI_CALL_COMPLETE;
+}
+
+/* A call that was under way in the parent of a fork will never end here: it is cancelled. */
+static struct osspi_word word_in_this_process(struct osspi_call *call)
+{
+    uint64_t raw = atomic_load_explicit(&call->word, memory_order_acquire);
+    struct osspi_word word = osspi_word_unpack(raw);
+
+    if (!is_pending(word.state) ||
+        atomic_load_explicit(&call->epoch, memory_order_relaxed) == osspi_fork_epoch())
+        return word;
+    if (word.status == SEC_I_ASYNC_CALL_PENDING)
+        word.status = CANCELLED;
+    word.state = OSSPI_CALL_COMPLETE;
+    atomic_compare_exchange_strong(&call->word, &raw,
+                                   osspi_word_pack(word.status, word.attempt, word.state));
+    return osspi_call_word(call);
+}
+
+struct osspi_call *osspi_call_lookup(SspiAsyncContext *handle)
+{
+    struct osspi_slot *slot = osspi_table_lookup(&osspi_calls, id_of(handle));
+
+    return slot ? osspi_call_of_slot(slot) : NULL;
+}
+
+void osspi_call_unref(struct osspi_call *call)
+{
+    osspi_slot_unref(&osspi_calls, &call->slot);
+}
+
+bool osspi_call_claim(struct osspi_call *call, uint64_t *ret_before)
+{
+    struct osspi_word word = word_in_this_process(call);
+
+    *ret_before = osspi_word_pack(word.status, word.attempt, word.state);
+    if (is_pending(word.state))
+        return false;
+    /* The epoch goes first, or a reader could take this claim for one of the parent's. */
+    atomic_store_explicit(&call->epoch, osspi_fork_epoch(), memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(
+        &call->word, ret_before, osspi_word_pack(word.status, word.attempt, OSSPI_CALL_PREPARING),
+        memory_order_acq_rel, memory_order_relaxed);
+}
+
+void osspi_call_restore(struct osspi_call *call, uint64_t before)
+{
+    atomic_store_explicit(&call->word, before, memory_order_release);
+}
+
+/* ---- the context functions ---- */
+
+SspiAsyncContext *osspi_call_create(void)
+{
+    struct osspi_slot *slot = osspi_table_acquire(&osspi_calls);
+    struct osspi_call *call;
+    struct osspi_word word;
+
+    if (!slot)
+        return NULL;
+    call = osspi_call_of_slot(slot);
+    word = osspi_call_word(call);
+    osspi_call_restore(
+        call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, word.attempt + 1, OSSPI_CALL_IDLE));
+    return osspi_call_handle(call);
+}
+
+void osspi_call_free(SspiAsyncContext *handle)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+
+    if (!call)
+        return;
+    if (osspi_table_retire(&osspi_calls, &call->slot, id_of(handle)))
+        osspi_call_unref(call);
+    osspi_call_unref(call);
+}
+
+NTSTATUS osspi_call_reinit(SspiAsyncContext *handle)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    uint64_t before;
+    bool claimed;
+
+    if (!call)
+        return STATUS_INVALID_PARAMETER;
+    claimed = osspi_call_claim(call, &before);
+    if (claimed)
+        osspi_call_restore(call,
+                           osspi_word_pack(SEC_I_ASYNC_CALL_PENDING,
+                                           osspi_word_unpack(before).attempt, OSSPI_CALL_IDLE));
+    osspi_call_unref(call);
+    return claimed ? STATUS_SUCCESS : STATUS_DEVICE_BUSY;
+}
+
+SECURITY_STATUS osspi_call_set_notify(SspiAsyncContext *handle, SspiAsyncNotifyCallback callback,
+                                      void *data)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    uint64_t before;
+    bool claimed;
+
+    if (!call)
+        return SEC_E_INVALID_HANDLE;
+    claimed = osspi_call_claim(call, &before);
+    if (claimed) {
+        call->callback = callback;
+        call->callback_data = data;
+        atomic_store_explicit(&call->notifies, callback != NULL, memory_order_relaxed);
+        osspi_call_restore(call, before);
+    }
+    osspi_call_unref(call);
+    return claimed ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+}
+
+SECURITY_STATUS osspi_call_set_queue(SspiAsyncContext *handle, uint64_t queue_id)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    uint64_t before;
+    bool claimed;
+
+    if (!call)
+        return SEC_E_INVALID_HANDLE;
+    claimed = osspi_call_claim(call, &before);
+    if (claimed) {
+        call->queue_id = queue_id;
+        osspi_call_restore(call, before);
+    }
+    osspi_call_unref(call);
+    return claimed ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+}
+
+SECURITY_STATUS osspi_call_set_timeout(SspiAsyncContext *handle, ULONG timeout_ms)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    uint64_t before;
+    bool claimed;
+
+    if (!call)
+        return SEC_E_INVALID_HANDLE;
+    claimed = osspi_call_claim(call, &before);
+    if (claimed) {
+        call->timeout_ms = timeout_ms;
+        osspi_call_restore(call, before);
+    }
+    osspi_call_unref(call);
+    return claimed ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+}
+
+BOOLEAN osspi_call_requires_notify(SspiAsyncContext *handle)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    BOOLEAN requires = FALSE;
+
+    if (!call)
+        return FALSE;
+    requires = atomic_load_explicit(&call->notifies, memory_order_relaxed) ? TRUE : FALSE;
+    osspi_call_unref(call);
+    return requires;
+}
+
+SECURITY_STATUS osspi_call_status(SspiAsyncContext *handle)
+{
+    struct osspi_slot *slot = osspi_table_peek(&osspi_calls, id_of(handle));
+    struct osspi_word word;
+
+    if (!slot)
+        return SEC_E_INVALID_HANDLE;
+    word = word_in_this_process(osspi_call_of_slot(slot));
+    /* The context may be freed, and its slot may have been given to another between two looks. */
+    return osspi_slot_named(slot, id_of(handle)) ? word.status : SEC_E_INVALID_HANDLE;
+}
+
+/* ---- queueing ---- */
+
+/* The file system uid of a thread of ours, from the kernel's own account of it. */
+static bool witness_fsuid(const struct osspi_engine *engine, uint32_t *ret_uid)
+{
+    char path[64];
+    char line[128];
+    FILE *file;
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)atomic_load(&engine->witness));
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (!found && fgets(line, sizeof(line), file))
+        found = sscanf(line, "Uid: %*u %*u %*u %u", ret_uid) == 1;
+    fclose(file);
+    return found;
+}
+
+/*
+ * Does the calling thread act as the process does? Workers have the process's identity, so a thread
+ * that took another one for itself must not get the process's credentials by going through them.
+ * The usual answer costs one system call; only a difference makes us ask a worker's identity.
+ */
+static bool thread_is_process(struct osspi_engine *engine)
+{
+    uint32_t mine = (uint32_t)setfsuid((uid_t)-1);
+    uint32_t worker;
+
+    if (mine == atomic_load_explicit(&engine->identity, memory_order_relaxed))
+        return true;
+    if (!witness_fsuid(engine, &worker))
+        return mine == (uint32_t)geteuid();
+    atomic_store_explicit(&engine->identity, worker, memory_order_relaxed);
+    return mine == worker;
+}
+
+SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, struct osspi_call **ret_call)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    uint64_t before;
+
+    if (!call)
+        return SEC_E_INVALID_HANDLE;
+    if (!osspi_call_claim(call, &before)) {
+        osspi_count(OSSPI_COUNT_REFUSED);
+        osspi_call_unref(call);
+        return SEC_E_INVALID_PARAMETER;
+    }
+    call->before = before;
+    memset(&call->job, 0, sizeof(call->job));
+    *ret_call = call;
+    return SEC_E_OK;
+}
+
+struct osspi_job *osspi_call_job(struct osspi_call *call)
+{
+    return &call->job;
+}
+
+void osspi_call_refuse(struct osspi_call *call, SECURITY_STATUS status)
+{
+    struct osspi_word before = osspi_word_unpack(call->before);
+
+    osspi_count(OSSPI_COUNT_REFUSED);
+    if (before.state == OSSPI_CALL_IDLE)
+        before.status = status;
+    osspi_call_restore(call, osspi_word_pack(before.status, before.attempt, before.state));
+    osspi_call_unref(call);
+}
+
+static SECURITY_STATUS bind_completion(struct osspi_call *call)
+{
+    if (call->queue_id == 0 || !call->callback)
+        return SEC_E_OK;
+    call->completion = osspi_completion_bind(call->queue_id);
+    return call->completion ? SEC_E_OK : SEC_E_INVALID_HANDLE;
+}
+
+static SECURITY_STATUS take_place(struct osspi_engine *engine)
+{
+    if (atomic_fetch_add(&engine->places, 1) < engine->bound)
+        return SEC_E_OK;
+    atomic_fetch_sub(&engine->places, 1);
+    return SEC_E_INSUFFICIENT_MEMORY;
+}
+
+/* What a call needs before it is queued; everything that can fail. */
+static SECURITY_STATUS secure_means(struct osspi_engine *engine, struct osspi_call *call,
+                                    uint32_t attempt, uint32_t timeout_ms)
+{
+    SECURITY_STATUS status;
+
+    if (atomic_load(&engine->phase) != OSSPI_ENGINE_OPEN)
+        return SEC_E_SHUTDOWN_IN_PROGRESS;
+    if (!thread_is_process(engine))
+        return SEC_E_NOT_OWNER;
+    if (!osspi_executor_start(engine))
+        return SEC_E_INSUFFICIENT_MEMORY;
+    status = timeout_ms != 0 ? osspi_timer_reserve(engine) : SEC_E_OK;
+    if (status == SEC_E_OK)
+        status = bind_completion(call);
+    if (status != SEC_E_OK)
+        return status;
+    status = take_place(engine);
+    if (status == SEC_E_OK && call->job.lane == OSSPI_LANE_BLOCKING) {
+        status = osspi_blocking_detach(engine, call, attempt, &call->private_job);
+        if (status != SEC_E_OK)
+            atomic_fetch_sub(&engine->places, 1);
+    }
+    if (status != SEC_E_OK)
+        osspi_completion_unbind(OSSPI_TAKE(call->completion));
+    return status;
+}
+
+static void turn_has_come(struct osspi_turn_waiter *waiter)
+{
+    struct osspi_call *call = OSSPI_CONTAINER_OF(waiter, struct osspi_call, waiter);
+
+    /* Under the turn's lock: whoever stops the call leaves the line first and cannot have done so
+     * yet, therefore engine and private job are those of this attempt. */
+    osspi_call_dispatch(osspi_engine_peek(), call, osspi_call_word(call).attempt,
+                        call->private_job);
+}
+
+struct queued {
+    struct osspi_call *call;
+    uint32_t attempt;
+};
+
+static bool is_still_queued(void *data)
+{
+    struct queued *queued = data;
+    struct osspi_word word = osspi_call_word(queued->call);
+
+    return word.state == OSSPI_CALL_QUEUED && word.attempt == queued->attempt;
+}
+
+/* From here on the call may end, and its context be used anew, at any moment: only the ticket
+ * (call, attempt) and what the turn's lock guards may be touched. */
+static void enter_queue(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                        struct osspi_turn *turn, struct osspi_private_job *private_job)
+{
+    struct queued queued = {call, attempt};
+    enum osspi_turn_place place = OSSPI_TURN_HELD;
+
+    if (turn)
+        place = osspi_turn_join(turn, &call->waiter, is_still_queued, &queued);
+    if (place == OSSPI_TURN_HELD)
+        osspi_call_dispatch(engine, call, attempt, private_job);
+}
+
+static void note_queued(struct osspi_engine *engine, struct osspi_call *call,
+                        struct osspi_turn *turn, bool has_deadline)
+{
+    call->turn = turn;
+    call->waiter.ready = turn_has_come;
+    call->waiter.in_line = false;
+    call->has_deadline = has_deadline;
+    call->queued_ns = osspi_now_ns();
+    osspi_count(OSSPI_COUNT_QUEUED);
+    if (engine)
+        osspi_engine_pending_add(engine);
+    osspi_trace(OsspiTraceQueued, call, call->job.ops->kind, SEC_I_ASYNC_CALL_PENDING);
+}
+
+/*
+ * Delete and Free: no place, no turn, no deadline. Their work never fails, so where no thread can
+ * do it, it is done here; only a callback that nobody could run makes the attempt fail.
+ */
+static SECURITY_STATUS submit_urgent(struct osspi_engine *engine, struct osspi_call *call,
+                                     uint32_t attempt)
+{
+    bool open = engine && atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN;
+    bool can_run = open && thread_is_process(engine) && osspi_executor_start(engine);
+
+    (void)bind_completion(call); /* a closed queue: the callback runs on a worker instead */
+    if (!can_run && call->callback && !call->completion &&
+        !(open && osspi_executor_alive(engine))) {
+        (void)call->job.ops->run(&call->job);
+        call->job.ops->release(&call->job);
+        osspi_call_refuse(call, open ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_SHUTDOWN_IN_PROGRESS);
+        return open ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_SHUTDOWN_IN_PROGRESS;
+    }
+    note_queued(engine, call, NULL, false);
+    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_DUE));
+    if (can_run || (open && osspi_executor_alive(engine)))
+        osspi_executor_push_urgent(engine, call);
+    else
+        (void)osspi_call_run(engine, call, attempt, false);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS submit_queued(struct osspi_engine *engine, struct osspi_call *call,
+                                     uint32_t attempt, struct osspi_turn *turn, uint32_t timeout_ms)
+{
+    struct osspi_private_job *private_job = call->private_job;
+    uint64_t deadline_ns;
+
+    note_queued(engine, call, turn, timeout_ms != 0);
+    deadline_ns = call->queued_ns + timeout_ms * UINT64_C(1000000);
+    if (private_job)
+        osspi_private_job_ref(private_job);
+    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_QUEUED));
+    if (timeout_ms != 0)
+        osspi_timer_arm(engine, call, attempt, deadline_ns);
+    enter_queue(engine, call, attempt, turn, private_job);
+    osspi_private_job_unref(private_job);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *turn,
+                                  bool never_fails)
+{
+    struct osspi_engine *engine = osspi_engine_get();
+    uint32_t attempt = (osspi_word_unpack(call->before).attempt + 1) & OSSPI_ATTEMPT_MASK;
+    uint32_t timeout_ms = call->timeout_ms;
+    SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
+
+    call->private_job = NULL;
+    call->completion = NULL;
+    if (never_fails)
+        return submit_urgent(engine, call, attempt);
+    if (timeout_ms == 0)
+        timeout_ms = osspi_settings()->default_timeout_ms;
+    if (engine)
+        status = secure_means(engine, call, attempt, timeout_ms);
+    if (status == SEC_E_OK)
+        return submit_queued(engine, call, attempt, turn, timeout_ms);
+    osspi_trace(OsspiTraceRefused, call, call->job.ops->kind, status);
+    call->job.ops->release(&call->job);
+    osspi_call_refuse(call, status);
+    return status;
+}

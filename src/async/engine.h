@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The engine's own structures, for the files of src/async only.
+ *
+ * There is one engine per process. A forked child makes a new one; the parent's is left alone,
+ * because its locks, threads and lists are of a moment that the child cannot know.
+ *
+ * Lock order: a turn's lock, then urgent_lock, timer_lock, blocking.lock or a completion queue's
+ * lock; no two of the latter are held together.
+ */
+#ifndef OSSPI_ASYNC_ENGINE_H
+#define OSSPI_ASYNC_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "async/call.h"
+#include "async/ring.h"
+#include "base/lock.h"
+#include "base/table.h"
+
+#define OSSPI_MAX_WORKERS  256u
+#define OSSPI_MAX_SPARES   64u
+#define OSSPI_EXIT_WAIT_MS 1000u
+
+/* ---- calls ---- */
+
+enum osspi_call_state {
+    OSSPI_CALL_IDLE,       /* fresh or reinitialised; also after a refused attempt */
+    OSSPI_CALL_PREPARING,  /* claimed by one thread: queueing, or changing the callback */
+    OSSPI_CALL_QUEUED,     /* waits for its turn, a worker or the blocking lane */
+    OSSPI_CALL_DUE,        /* Delete, Free: waits for a worker and cannot be stopped */
+    OSSPI_CALL_RUNNING,    /* on the CPU lane or in a waiter: runs to its end */
+    OSSPI_CALL_BLOCKED,    /* on the blocking lane: can be given up */
+    OSSPI_CALL_PUBLISHING, /* somebody has won: outputs are being written */
+    OSSPI_CALL_NOTIFYING,  /* status final, callback to come */
+    OSSPI_CALL_COMPLETE
+};
+
+/* status << 32 | attempt << 8 | state. The attempt tells a call from the next one on the same
+ * context; 24 bits cannot come round while a ticket of an old attempt still waits in the ring. */
+#define OSSPI_ATTEMPT_MASK 0xFFFFFFu
+#define OSSPI_REACHABLE    0x80000000u
+
+struct osspi_word {
+    SECURITY_STATUS status;
+    uint32_t attempt;
+    enum osspi_call_state state;
+};
+
+static inline uint64_t osspi_word_pack(SECURITY_STATUS status, uint32_t attempt,
+                                       enum osspi_call_state state)
+{
+    return (uint64_t)(uint32_t)status << 32 | (uint64_t)(attempt & OSSPI_ATTEMPT_MASK) << 8 |
+           (uint64_t)state;
+}
+
+static inline struct osspi_word osspi_word_unpack(uint64_t word)
+{
+    return (struct osspi_word){
+        .status = (SECURITY_STATUS)(uint32_t)(word >> 32),
+        .attempt = (uint32_t)(word >> 8) & OSSPI_ATTEMPT_MASK,
+        .state = (enum osspi_call_state)(word & 0xFF),
+    };
+}
+
+struct osspi_private_job;
+struct osspi_completion;
+
+/* What lies behind an SspiAsyncContext. Unless another guard is named, a field is written by
+ * whoever owns the state: the claimer in PREPARING, the runner in RUNNING, the winner in
+ * PUBLISHING. */
+struct osspi_call {
+    struct osspi_slot slot;
+    _Atomic uint64_t word;
+    _Atomic uint32_t done;            /* futex; counts completions */
+    _Atomic uint32_t waiters;         /* threads in OsspiWaitAsyncCall */
+    _Atomic uint32_t epoch;           /* fork epoch of the last submit */
+    uint32_t timeout_ms;              /* of calls that follow, 0: none; set while idle */
+    SspiAsyncNotifyCallback callback; /* set while idle */
+    void *callback_data;
+    _Atomic bool notifies;               /* callback is set, for those who only ask */
+    uint64_t before;                     /* the word when it was claimed */
+    uint64_t queue_id;                   /* completion queue, 0: none; set while idle */
+    struct osspi_completion *completion; /* the queue of this call, a reference */
+    OsspiCallKind kind;                  /* of the call that ended */
+    struct osspi_turn *turn;             /* of the security context, or NULL */
+    struct osspi_turn_waiter waiter;     /* guarded by the turn's lock */
+    _Atomic uint32_t reachable; /* attempt | OSSPI_REACHABLE once its ticket is in the ring */
+    uint64_t queued_ns;
+    uint64_t started_ns;
+    struct osspi_call *next;               /* urgent list or completion queue; by their lock */
+    struct osspi_private_job *private_job; /* blocking lane; a reference */
+    uint32_t timer_position;               /* index + 1 in the timer heap; guarded by timer_lock */
+    bool has_deadline;                     /* it may stand in the heap */
+    struct osspi_job job;
+};
+
+extern struct osspi_table osspi_calls; /* guarded by its own lock and words */
+
+static inline struct osspi_call *osspi_call_of_slot(struct osspi_slot *slot)
+{
+    return (struct osspi_call *)(void *)slot;
+}
+
+static inline struct osspi_word osspi_call_word(const struct osspi_call *call)
+{
+    return osspi_word_unpack(atomic_load_explicit(&call->word, memory_order_acquire));
+}
+
+/** Moves (status pending, attempt, from) to (.., to); false if the word is anything else. */
+bool osspi_call_move(struct osspi_call *call, uint32_t attempt, enum osspi_call_state from,
+                     enum osspi_call_state to);
+
+/** The handle that the caller holds. */
+SspiAsyncContext *osspi_call_handle(const struct osspi_call *call);
+
+/** Finds a live context and takes a reference; NULL if there is none. */
+struct osspi_call *osspi_call_lookup(SspiAsyncContext *handle);
+void osspi_call_unref(struct osspi_call *call);
+
+/** Claims an idle or complete context: PREPARING, with its old word in *ret_before. False: it has
+ * a call pending or a callback to come. Undo with osspi_call_restore(). */
+bool osspi_call_claim(struct osspi_call *call, uint64_t *ret_before);
+void osspi_call_restore(struct osspi_call *call, uint64_t before);
+
+/* ---- engine ---- */
+
+struct osspi_timer_entry {
+    uint64_t deadline_ns;
+    struct osspi_call *call; /* no reference: an entry is removed before its call completes */
+    uint32_t attempt;
+};
+
+/* Guarded by the lane's lock. */
+struct osspi_lane_class {
+    struct osspi_lane_class *next;
+    char name[OSSPI_CLASS_NAME_SIZE];
+    uint32_t jobs;    /* that exist, in any state; the last one takes the class along */
+    uint32_t running; /* admitted: ready or on a thread */
+    struct osspi_private_job *first; /* waiting for room */
+    struct osspi_private_job *last;
+};
+
+/* The blocking lane; all of it guarded by lock but for the futex word. */
+struct osspi_blocking_lane {
+    struct osspi_lock lock;
+    struct osspi_lane_class *classes;
+    struct osspi_private_job *ready_first; /* admitted, no thread has taken them yet */
+    struct osspi_private_job *ready_last;
+    uint32_t ready;
+    uint32_t running;      /* admitted jobs of all classes */
+    uint32_t threads;      /* alive */
+    uint32_t starting;     /* of these, not yet looking for work */
+    uint32_t idle;         /* asleep */
+    _Atomic uint32_t wake; /* futex */
+};
+
+enum osspi_engine_phase {
+    OSSPI_ENGINE_OPEN,
+    OSSPI_ENGINE_CLOSING, /* OsspiShutdown: no intake */
+    OSSPI_ENGINE_EXITING  /* the process ends: threads that come back park */
+};
+
+struct osspi_engine {
+    uint32_t epoch;                 /* fork epoch; constant */
+    struct osspi_engine *abandoned; /* the parent's, kept reachable; constant */
+    uint32_t worker_target;         /* CPU lane workers; constant */
+    uint32_t bound;                 /* places; constant */
+    _Atomic uint32_t phase;         /* enum osspi_engine_phase */
+
+    struct osspi_ring ring;
+    _Atomic uint32_t places; /* calls in QUEUED */
+
+    /* Sleep and wake of workers (an eventcount). */
+    _Alignas(64) _Atomic uint32_t wake_word; /* futex */
+    _Atomic uint32_t sleepers;
+    _Atomic uint32_t waking; /* a wake-up is under way and not yet received */
+
+    struct osspi_lock urgent_lock;
+    struct osspi_call *urgent_first; /* Delete, Free, callbacks to run; guarded by urgent_lock */
+    struct osspi_call *urgent_last;
+    struct osspi_call *held_first; /* callbacks that wait for a thread; guarded by urgent_lock */
+    struct osspi_call *held_last;
+    _Atomic uint32_t urgent_count;
+    _Atomic uint32_t held_count;
+
+    struct osspi_lock thread_lock;
+    uint32_t threads;          /* CPU lane threads alive; guarded by thread_lock */
+    uint32_t parked;           /* spares asleep; guarded by thread_lock */
+    _Atomic uint32_t release;  /* futex: spares released */
+    _Atomic int32_t runnable;  /* workers not inside a callback */
+    _Atomic uint32_t started;  /* worker threads were started */
+    _Atomic uint32_t in_work;  /* calls running on the CPU lane */
+    _Atomic int32_t witness;   /* thread id of a worker, whose identity is the process's */
+    _Atomic uint32_t identity; /* fsuid of that worker when last asked */
+
+    struct osspi_blocking_lane blocking;
+
+    struct osspi_lock timer_lock;
+    struct osspi_timer_entry *heap; /* guarded by timer_lock, with the three below */
+    uint32_t heap_count;
+    uint32_t heap_size;
+    bool timer_running;
+    _Atomic uint32_t timer_wake;  /* futex */
+    _Atomic uint32_t all_threads; /* futex: every thread of the engine, for shutdown */
+    _Atomic uint32_t notifying;   /* calls complete, callbacks not begun */
+    _Atomic uint32_t pending;     /* futex: accepted calls whose notification is not done */
+};
+
+/** The engine of this process, made if there is none; NULL: no memory. Starts no thread. */
+struct osspi_engine *osspi_engine_get(void);
+
+/** Ends the engine in order; see OsspiShutdown. */
+SECURITY_STATUS osspi_engine_shutdown(ULONG timeout_ms);
+
+/** Is the calling thread inside a callback? */
+extern _Thread_local uint32_t osspi_callback_depth; /* each thread its own */
+
+/** The engine if this process has one. */
+struct osspi_engine *osspi_engine_peek(void);
+
+/** Starts a thread of the engine (named, all signals blocked); false if there is none to be had. */
+bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *), const char *name);
+void osspi_engine_thread_ends(struct osspi_engine *engine);
+
+/** Parks the calling thread for good if the process is ending. */
+void osspi_engine_park_if_exiting(struct osspi_engine *engine);
+
+/** Counts pending calls for OsspiShutdown; NULL is a no-op. */
+void osspi_engine_pending_add(struct osspi_engine *engine);
+void osspi_engine_pending_done(struct osspi_engine *engine);
+
+/* ---- executor.c: CPU lane ---- */
+
+/** At least one worker runs; false: none can be started. */
+bool osspi_executor_start(struct osspi_engine *engine);
+/** Is there a worker? */
+bool osspi_executor_alive(struct osspi_engine *engine);
+void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt);
+void osspi_executor_push_urgent(struct osspi_engine *engine, struct osspi_call *call);
+void osspi_executor_wake(struct osspi_engine *engine);
+void osspi_executor_wake_all(struct osspi_engine *engine);
+
+/** Runs the callback of a call in NOTIFYING on this worker, or holds it back until a thread is free
+ * for it. Takes over the call's reference. */
+void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call);
+
+/* ---- blocking.c ---- */
+
+struct osspi_private_job {
+    _Atomic uint32_t references;
+    struct osspi_engine *engine;
+    struct osspi_call *call; /* a look at the call needs `attempt` to match */
+    uint32_t attempt;
+    uint64_t queued_ns;
+    struct osspi_lane_class *lane_class;
+    struct osspi_private_job *next; /* guarded by blocking.lock, with the two below */
+    struct osspi_private_job *previous;
+    enum { OSSPI_JOB_NOWHERE, OSSPI_JOB_WAITING, OSSPI_JOB_READY } place; /* in which list */
+    struct osspi_job job;
+};
+
+/** Makes the private copy of a job; the original is dead afterwards, or unchanged on failure. */
+SECURITY_STATUS osspi_blocking_detach(struct osspi_engine *engine, struct osspi_call *call,
+                                      uint32_t attempt, struct osspi_private_job **ret_job);
+/** Gives a job, and a reference on it, to the lane; osspi_call_run_private() takes both over. */
+void osspi_blocking_push(struct osspi_engine *engine, struct osspi_private_job *job);
+/** Takes a job that no thread has begun out of the lane, with the lane's reference; does nothing if
+ * it is not there. */
+void osspi_blocking_withdraw(struct osspi_private_job *job);
+void osspi_private_job_ref(struct osspi_private_job *job);
+void osspi_private_job_unref(
+    struct osspi_private_job *job); /* NULL is a no-op; the last releases */
+
+/* ---- timer.c ---- */
+
+/** Room and thread for one more deadline; SEC_E_INSUFFICIENT_MEMORY otherwise. */
+SECURITY_STATUS osspi_timer_reserve(struct osspi_engine *engine);
+void osspi_timer_arm(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                     uint64_t deadline_ns);
+void osspi_timer_disarm(struct osspi_engine *engine, struct osspi_call *call);
+
+/* ---- finish.c: the end of a call ---- */
+
+/** Runs a queued call whose turn it is on this thread. Worker: its callback may run here. False:
+ * the ticket was stale. */
+bool osspi_call_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                    bool worker);
+
+/** Runs what a thread of the blocking lane was given; drops the thread's reference. */
+void osspi_call_run_private(struct osspi_private_job *job);
+
+/** Ends a call that waits, or gives up one that runs on the blocking lane. False: too late. */
+bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                     SECURITY_STATUS status);
+
+/** NOTIFYING -> COMPLETE, callback, and the reference. On a worker or a draining thread. */
+void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call);
+
+/** Pushes a call whose turn has come to its lane. */
+void osspi_call_dispatch(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                         struct osspi_private_job *private_job);
+
+/* ---- call.c: what the exported functions of src/api are made of ---- */
+
+SspiAsyncContext *osspi_call_create(void);
+void osspi_call_free(SspiAsyncContext *handle);
+NTSTATUS osspi_call_reinit(SspiAsyncContext *handle);
+SECURITY_STATUS osspi_call_set_notify(SspiAsyncContext *handle, SspiAsyncNotifyCallback callback,
+                                      void *data);
+SECURITY_STATUS osspi_call_set_queue(SspiAsyncContext *handle, uint64_t queue_id);
+SECURITY_STATUS osspi_call_set_timeout(SspiAsyncContext *handle, ULONG timeout_ms);
+BOOLEAN osspi_call_requires_notify(SspiAsyncContext *handle);
+SECURITY_STATUS osspi_call_status(SspiAsyncContext *handle);
+SECURITY_STATUS osspi_call_wait(SspiAsyncContext *handle, ULONG timeout_ms);
+SECURITY_STATUS osspi_call_cancel(SspiAsyncContext *handle);
+
+/* ---- completion.c ---- */
+
+/** Binds a call to its queue: a reference, or NULL if the queue is closed or not of this process.
+ * Unbinding NULL is a no-op. */
+struct osspi_completion *osspi_completion_bind(uint64_t queue_id);
+void osspi_completion_unbind(struct osspi_completion *queue);
+void osspi_completion_post(struct osspi_completion *queue, struct osspi_call *call);
+
+/** Queues by their identifier, for the exported functions. */
+SECURITY_STATUS osspi_completion_create(uint64_t *ret_id);
+int osspi_completion_fd(uint64_t id);
+ULONG osspi_completion_drain(uint64_t id, ULONG max);
+SECURITY_STATUS osspi_completion_close(uint64_t id);
+bool osspi_completion_is_open(uint64_t id);
+uint32_t osspi_completion_live(void);
+
+/* ---- statistics.c, trace.c ---- */
+
+enum osspi_counter {
+    OSSPI_COUNT_QUEUED,
+    OSSPI_COUNT_COMPLETED,
+    OSSPI_COUNT_REFUSED,
+    OSSPI_COUNT_CANCELLED,
+    OSSPI_COUNT_TIMED_OUT,
+    OSSPI_COUNT_GIVEN_UP_RUNNING, /* goes down again when the stuck thread returns */
+    OSSPI_COUNT_CALLBACKS,
+    OSSPI_COUNT_CALLBACKS_HELD,
+    OSSPI_COUNT_SPARES,
+    OSSPI_COUNTERS
+};
+
+void osspi_count(enum osspi_counter counter);
+void osspi_count_down(enum osspi_counter counter);
+uint64_t osspi_counter_value(enum osspi_counter counter);
+void osspi_histograms(OsspiCallStatistics ret_calls[OsspiCallKindCount]);
+void osspi_count_wait(OsspiCallKind kind, uint64_t ns);
+void osspi_count_run(OsspiCallKind kind, uint64_t ns);
+
+extern _Atomic uint32_t osspi_trace_on; /* atomic; a callback is set */
+SECURITY_STATUS osspi_trace_set(OsspiTraceCallback callback, void *data);
+void osspi_trace_emit(OsspiTraceEvent event, const struct osspi_call *call, OsspiCallKind kind,
+                      SECURITY_STATUS status);
+
+static inline void osspi_trace(OsspiTraceEvent event, const struct osspi_call *call,
+                               OsspiCallKind kind, SECURITY_STATUS status)
+{
+    if (__builtin_expect(atomic_load_explicit(&osspi_trace_on, memory_order_relaxed) != 0, 0))
+        osspi_trace_emit(event, call, kind, status);
+}
+
+/* ---- options.c ---- */
+
+struct osspi_settings {
+    uint32_t workers;
+    uint32_t max_blocking;
+    uint32_t max_blocking_per_class;
+    uint32_t queue_bound;
+    uint32_t stack_size;
+    uint32_t default_timeout_ms;
+};
+
+/** The settings in force; from now on OsspiConfigure is refused. */
+const struct osspi_settings *osspi_settings(void);
+
+SECURITY_STATUS osspi_settings_set(const OsspiOptions *options);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The CPU lane: workers that take tickets from the ring, and the urgent list, which holds what must
+ * not fail for want of a place (Delete, Free, callbacks).
+ *
+ * Sleeping is an eventcount: a worker announces itself in `sleepers`, looks again, then sleeps on
+ * `wake_word`. Who pushes looks at `sleepers` after the push. At most one wake-up is under way at a
+ * time (`waking`); whoever receives it passes it on if there is more to do, so that a burst does
+ * not become a storm. Every way out of the sleep clears `waking`.
+ *
+ * Callbacks: `runnable` counts workers outside callbacks. The last of them enters a callback only
+ * after it has released a spare; when there is none to be had the callback is held back, and the
+ * next thread that comes back from one hands it on.
+ */
+#include "async/engine.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define SPARE_IDLE_MS 10000u
+
+static uint64_t ticket_of(const struct osspi_call *call, uint32_t attempt)
+{
+    return (uint64_t)call->slot.index << 32 | attempt;
+}
+
+static struct osspi_call *call_of_ticket(uint64_t ticket)
+{
+    uint32_t index = (uint32_t)(ticket >> 32);
+    char *chunk =
+        atomic_load_explicit(&osspi_calls.chunks[index / OSSPI_TABLE_CHUNK], memory_order_acquire);
+
+    return (struct osspi_call *)(void *)(chunk + (size_t)(index % OSSPI_TABLE_CHUNK) *
+                                                     osspi_calls.object_size);
+}
+
+/* ---- the urgent list ---- */
+
+static void append_locked(struct osspi_call **first, struct osspi_call **last,
+                          struct osspi_call *call)
+{
+    call->next = NULL;
+    if (*last)
+        (*last)->next = call;
+    else
+        *first = call;
+    *last = call;
+}
+
+void osspi_executor_push_urgent(struct osspi_engine *engine, struct osspi_call *call)
+{
+    {
+        OSSPI_LOCKED(&engine->urgent_lock);
+        append_locked(&engine->urgent_first, &engine->urgent_last, call);
+        atomic_fetch_add(&engine->urgent_count, 1);
+    }
+    osspi_executor_wake(engine);
+}
+
+static struct osspi_call *pop_urgent(struct osspi_engine *engine)
+{
+    struct osspi_call *call;
+
+    if (atomic_load_explicit(&engine->urgent_count, memory_order_relaxed) == 0)
+        return NULL;
+    OSSPI_LOCKED(&engine->urgent_lock);
+    call = engine->urgent_first;
+    if (!call)
+        return NULL;
+    engine->urgent_first = call->next;
+    if (!engine->urgent_first)
+        engine->urgent_last = NULL;
+    atomic_fetch_sub(&engine->urgent_count, 1);
+    return call;
+}
+
+/* Puts the callbacks that were held back in front of everybody again. */
+static void hand_on_held(struct osspi_engine *engine)
+{
+    if (atomic_load(&engine->held_count) == 0)
+        return;
+    {
+        OSSPI_LOCKED(&engine->urgent_lock);
+        while (engine->held_first) {
+            struct osspi_call *call = engine->held_first;
+
+            engine->held_first = call->next;
+            append_locked(&engine->urgent_first, &engine->urgent_last, call);
+            atomic_fetch_add(&engine->urgent_count, 1);
+            atomic_fetch_sub(&engine->held_count, 1);
+        }
+        engine->held_last = NULL;
+    }
+    osspi_executor_wake(engine);
+}
+
+static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
+{
+    osspi_count(OSSPI_COUNT_CALLBACKS_HELD);
+    {
+        OSSPI_LOCKED(&engine->urgent_lock);
+        append_locked(&engine->held_first, &engine->held_last, call);
+        atomic_fetch_add(&engine->held_count, 1);
+    }
+    /* Somebody may have come back from a callback, and found nothing held, just before. */
+    if (atomic_load(&engine->runnable) > 1)
+        hand_on_held(engine);
+}
+
+/* ---- sleep and wake ---- */
+
+static bool has_work(struct osspi_engine *engine)
+{
+    return atomic_load(&engine->urgent_count) > 0 || osspi_ring_has_any(&engine->ring) ||
+           atomic_load(&engine->phase) == OSSPI_ENGINE_EXITING;
+}
+
+static void sleep_until_woken(struct osspi_engine *engine)
+{
+    uint32_t seen = atomic_load(&engine->wake_word);
+
+    atomic_fetch_add(&engine->sleepers, 1);
+    /* Who woke a sleeper that had just left may set `waking` with nobody to receive it. `seen` is
+     * older than this, so a wake-up that begins from now on cannot be missed. */
+    atomic_exchange(&engine->waking, 0);
+    if (!has_work(engine))
+        osspi_futex_wait(&engine->wake_word, seen, OSSPI_FOREVER);
+    atomic_fetch_sub(&engine->sleepers, 1);
+    atomic_exchange(&engine->waking, 0);
+}
+
+static bool start_worker(struct osspi_engine *engine);
+
+void osspi_executor_wake(struct osspi_engine *engine)
+{
+    /* A read-modify-write, so that it is ordered after the push as a fence would be. */
+    if (atomic_fetch_add(&engine->sleepers, 0) == 0) {
+        if (atomic_load_explicit(&engine->started, memory_order_relaxed) < engine->worker_target)
+            (void)start_worker(engine);
+        return;
+    }
+    if (atomic_exchange(&engine->waking, 1) == 1)
+        return;
+    atomic_fetch_add(&engine->wake_word, 1);
+    osspi_futex_wake(&engine->wake_word, 1);
+}
+
+void osspi_executor_wake_all(struct osspi_engine *engine)
+{
+    atomic_fetch_add(&engine->wake_word, 1);
+    osspi_futex_wake(&engine->wake_word, INT32_MAX);
+    atomic_fetch_add(&engine->release, 0);
+    osspi_futex_wake(&engine->release, INT32_MAX);
+}
+
+void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt)
+{
+    atomic_store(&call->reachable, attempt | OSSPI_REACHABLE);
+    /* Calls that wait are fewer than cells: a full ring holds stale tickets, which workers drop
+     * faster than anybody can make them. */
+    while (!osspi_ring_push(&engine->ring, ticket_of(call, attempt)))
+        sched_yield();
+    osspi_executor_wake(engine);
+}
+
+/* ---- threads ---- */
+
+static bool should_end(struct osspi_engine *engine)
+{
+    return atomic_load(&engine->phase) == OSSPI_ENGINE_CLOSING &&
+           atomic_load(&engine->pending) == 0;
+}
+
+/* True: released, go on. False: idle for long, the thread may end. */
+static bool park(struct osspi_engine *engine)
+{
+    uint64_t deadline_ns = osspi_deadline_ns(SPARE_IDLE_MS);
+
+    {
+        OSSPI_LOCKED(&engine->thread_lock);
+        engine->parked++;
+    }
+    for (;;) {
+        bool in_time = osspi_futex_wait(&engine->release, 0, deadline_ns);
+
+        osspi_engine_park_if_exiting(engine);
+        OSSPI_LOCKED(&engine->thread_lock);
+        if (atomic_load(&engine->release) > 0) {
+            atomic_fetch_sub(&engine->release, 1);
+            return true;
+        }
+        if (!in_time || should_end(engine)) {
+            engine->parked--;
+            return false;
+        }
+    }
+}
+
+/* More workers outside callbacks than there should be: this one steps back. */
+static bool step_back_if_surplus(struct osspi_engine *engine)
+{
+    int32_t runnable = atomic_load(&engine->runnable);
+
+    while (runnable > (int32_t)engine->worker_target) {
+        if (atomic_compare_exchange_weak(&engine->runnable, &runnable, runnable - 1))
+            return true;
+    }
+    return false;
+}
+
+static void run_ticket(struct osspi_engine *engine, uint64_t ticket)
+{
+    struct osspi_call *call = call_of_ticket(ticket);
+
+    /* One wake-up is under way at a time; it is passed on while there is more to do. */
+    if (has_work(engine))
+        osspi_executor_wake(engine);
+    (void)osspi_call_run(engine, call, (uint32_t)ticket & OSSPI_ATTEMPT_MASK, true);
+}
+
+static void run_urgent(struct osspi_engine *engine, struct osspi_call *call)
+{
+    struct osspi_word word = osspi_call_word(call);
+
+    if (has_work(engine))
+        osspi_executor_wake(engine);
+    if (word.state == OSSPI_CALL_NOTIFYING)
+        osspi_executor_callback(engine, call);
+    else
+        (void)osspi_call_run(engine, call, word.attempt, true);
+}
+
+static void *worker_main(void *data)
+{
+    struct osspi_engine *engine = data;
+
+    atomic_store(&engine->witness, (int32_t)gettid());
+    /* After a fork inside a callback this thread belongs to a process with another engine. */
+    while (engine->epoch == osspi_fork_epoch()) {
+        struct osspi_call *call;
+        uint64_t ticket;
+
+        osspi_engine_park_if_exiting(engine);
+        if (step_back_if_surplus(engine)) {
+            if (!park(engine))
+                break;
+            continue;
+        }
+        call = pop_urgent(engine);
+        if (call)
+            run_urgent(engine, call);
+        else if (osspi_ring_pop(&engine->ring, &ticket))
+            run_ticket(engine, ticket);
+        else if (should_end(engine)) {
+            atomic_fetch_sub(&engine->runnable, 1);
+            break;
+        } else
+            sleep_until_woken(engine);
+    }
+    if (engine->epoch == osspi_fork_epoch()) {
+        {
+            OSSPI_LOCKED(&engine->thread_lock);
+            engine->threads--;
+        }
+        osspi_engine_thread_ends(engine);
+    }
+    return NULL;
+}
+
+static bool spawn_locked(struct osspi_engine *engine)
+{
+    atomic_fetch_add(&engine->runnable, 1);
+    engine->threads++;
+    if (osspi_engine_thread(engine, worker_main, "osspi-cpu"))
+        return true;
+    engine->threads--;
+    atomic_fetch_sub(&engine->runnable, 1);
+    return false;
+}
+
+static bool start_worker(struct osspi_engine *engine)
+{
+    OSSPI_LOCKED(&engine->thread_lock);
+    if (atomic_load(&engine->started) >= engine->worker_target)
+        return true;
+    if (!spawn_locked(engine))
+        return false;
+    atomic_fetch_add(&engine->started, 1);
+    return true;
+}
+
+bool osspi_executor_start(struct osspi_engine *engine)
+{
+    if (atomic_load(&engine->started) > 0)
+        return true;
+    return start_worker(engine);
+}
+
+bool osspi_executor_alive(struct osspi_engine *engine)
+{
+    return atomic_load(&engine->started) > 0;
+}
+
+static bool release_spare(struct osspi_engine *engine)
+{
+    OSSPI_LOCKED(&engine->thread_lock);
+    if (engine->parked > 0) {
+        engine->parked--;
+        atomic_fetch_add(&engine->runnable, 1);
+        atomic_fetch_add(&engine->release, 1);
+        osspi_futex_wake(&engine->release, 1);
+    } else if (engine->threads >= engine->worker_target + OSSPI_MAX_SPARES ||
+               !spawn_locked(engine)) {
+        return false;
+    }
+    osspi_count(OSSPI_COUNT_SPARES);
+    return true;
+}
+
+void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call)
+{
+    if (atomic_fetch_sub(&engine->runnable, 1) == 1 && !release_spare(engine)) {
+        atomic_fetch_add(&engine->runnable, 1);
+        hold_back(engine, call);
+        return;
+    }
+    osspi_call_notify(engine, call);
+    if (engine->epoch != osspi_fork_epoch())
+        return;
+    atomic_fetch_add(&engine->runnable, 1);
+    hand_on_held(engine);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * How calls run and end: by a worker, by a waiter that helps, by a thread of the blocking lane, by
+ * cancel and by deadline. All of them meet in one compare-and-swap to PUBLISHING; who wins it does
+ * everything that follows, in one order:
+ *
+ *     outputs written, deadline disarmed, turn left, job released, status visible, notification
+ *
+ * so that a caller who sees the status may use the context for another call at once.
+ *
+ * A call holds a place of the queue exactly while it is QUEUED. Its ticket may stay in the ring for
+ * longer, stale.
+ */
+#include <limits.h>
+#include <stddef.h>
+
+#include "async/engine.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#define CANCELLED HRESULT_FROM_WIN32(ERROR_CANCELLED)
+#define TIMED_OUT HRESULT_FROM_WIN32(ERROR_TIMEOUT)
+
+/* ---- the end ---- */
+
+static void wake_waiters(struct osspi_call *call)
+{
+    atomic_fetch_add(&call->done, 1);
+    if (atomic_load(&call->waiters) > 0)
+        osspi_futex_wake(&call->done, INT_MAX);
+}
+
+/* The caller has won PUBLISHING and let go of job and turn; worker: the callback may run here. */
+static void complete(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                     OsspiCallKind kind, SECURITY_STATUS status, bool worker)
+{
+    struct osspi_completion *queue = call->completion;
+    bool notifies = call->callback != NULL;
+
+    osspi_count(OSSPI_COUNT_COMPLETED);
+    osspi_trace(OsspiTraceCompleted, call, kind, status);
+    if (notifies && engine)
+        atomic_fetch_add_explicit(&engine->notifying, 1, memory_order_relaxed);
+    atomic_store_explicit(
+        &call->word,
+        osspi_word_pack(status, attempt, notifies ? OSSPI_CALL_NOTIFYING : OSSPI_CALL_COMPLETE),
+        memory_order_release);
+    wake_waiters(call);
+    if (!notifies) {
+        osspi_call_unref(call);
+        osspi_engine_pending_done(engine);
+    } else if (queue) {
+        osspi_completion_post(queue, call);
+    } else if (worker) {
+        osspi_executor_callback(engine, call);
+    } else {
+        osspi_executor_push_urgent(engine, call);
+    }
+}
+
+void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call)
+{
+    SspiAsyncContext *handle = osspi_call_handle(call);
+    SspiAsyncNotifyCallback callback = call->callback;
+    void *data = call->callback_data;
+    struct osspi_word word = osspi_call_word(call);
+    OsspiCallKind kind = call->kind;
+
+    osspi_completion_unbind(OSSPI_TAKE(call->completion));
+    osspi_count(OSSPI_COUNT_CALLBACKS);
+    if (engine)
+        atomic_fetch_sub_explicit(&engine->notifying, 1, memory_order_relaxed);
+    osspi_trace(OsspiTraceCallbackStarted, call, kind, word.status);
+    osspi_call_restore(call, osspi_word_pack(word.status, word.attempt, OSSPI_CALL_COMPLETE));
+    /* The reference keeps a context that was freed while pending readable until the callback
+     * returns; of a context that is used anew meanwhile nothing is touched. */
+    osspi_callback_depth++;
+    callback(handle, data);
+    osspi_callback_depth--;
+    osspi_trace(OsspiTraceCallbackReturned, call, kind, word.status);
+    osspi_call_unref(call);
+    osspi_engine_pending_done(engine);
+}
+
+/* ---- running ---- */
+
+static void leave_turn(struct osspi_call *call)
+{
+    if (call->turn)
+        (void)osspi_turn_leave(call->turn, &call->waiter);
+    call->turn = NULL;
+}
+
+/* A leg found out that it has to wait: it goes on on the blocking lane and keeps its turn. */
+static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call *call,
+                                  uint32_t attempt)
+{
+    struct osspi_private_job *private_job;
+
+    if (osspi_blocking_detach(engine, call, attempt, &call->private_job) != SEC_E_OK)
+        return false;
+    private_job = call->private_job;
+    osspi_private_job_ref(private_job);
+    atomic_fetch_add(&engine->places, 1);
+    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_QUEUED));
+    osspi_call_dispatch(engine, call, attempt, private_job);
+    osspi_private_job_unref(private_job);
+    return true;
+}
+
+static void finish_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                       SECURITY_STATUS status, bool worker)
+{
+    OsspiCallKind kind = call->job.ops->kind;
+
+    (void)osspi_call_move(call, attempt, OSSPI_CALL_RUNNING, OSSPI_CALL_PUBLISHING);
+    osspi_count_run(kind, osspi_now_ns() - call->started_ns);
+    if (call->job.ops->publish)
+        call->job.ops->publish(&call->job, status);
+    if (engine)
+        osspi_timer_disarm(engine, call);
+    leave_turn(call);
+    call->job.ops->release(&call->job);
+    complete(engine, call, attempt, kind, status, worker);
+}
+
+bool osspi_call_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                    bool worker)
+{
+    SECURITY_STATUS status;
+
+    if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_RUNNING))
+        atomic_fetch_sub(&engine->places, 1);
+    else if (!osspi_call_move(call, attempt, OSSPI_CALL_DUE, OSSPI_CALL_RUNNING))
+        return false;
+    call->started_ns = osspi_now_ns();
+    call->kind = call->job.ops->kind;
+    osspi_count_wait(call->kind, call->started_ns - call->queued_ns);
+    osspi_trace(OsspiTraceStarted, call, call->kind, SEC_I_ASYNC_CALL_PENDING);
+    if (engine)
+        atomic_fetch_add(&engine->in_work, 1);
+    status = call->job.ops->run(&call->job);
+    if (engine) {
+        atomic_fetch_sub(&engine->in_work, 1);
+        osspi_engine_park_if_exiting(engine);
+    }
+    if (status == OSSPI_WANT_BLOCKING) {
+        if (move_to_blocking_lane(engine, call, attempt))
+            return true;
+        status = SEC_E_INSUFFICIENT_MEMORY;
+    }
+    finish_run(engine, call, attempt, status, worker);
+    return true;
+}
+
+void osspi_call_run_private(struct osspi_private_job *job)
+{
+    struct osspi_engine *engine = job->engine;
+    struct osspi_call *call = job->call;
+    uint32_t attempt = job->attempt;
+    OsspiCallKind kind = job->job.ops->kind;
+    SECURITY_STATUS status;
+    uint64_t started_ns = osspi_now_ns();
+
+    if (!osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_BLOCKED)) {
+        osspi_private_job_unref(job);
+        return;
+    }
+    atomic_fetch_sub(&engine->places, 1);
+    osspi_count_wait(kind, started_ns - job->queued_ns);
+    osspi_trace(OsspiTraceStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
+    status = job->job.ops->run(&job->job);
+    osspi_engine_park_if_exiting(engine);
+    osspi_count_run(kind, osspi_now_ns() - started_ns);
+    if (!osspi_call_move(call, attempt, OSSPI_CALL_BLOCKED, OSSPI_CALL_PUBLISHING)) {
+        /* Given up meanwhile: the context belongs to somebody else by now. */
+        osspi_count_down(OSSPI_COUNT_GIVEN_UP_RUNNING);
+        osspi_private_job_unref(job);
+        return;
+    }
+    if (job->job.ops->publish)
+        job->job.ops->publish(&job->job, status);
+    osspi_timer_disarm(engine, call);
+    leave_turn(call);
+    call->kind = kind;
+    osspi_private_job_unref(OSSPI_TAKE(call->private_job));
+    osspi_private_job_unref(job);
+    complete(engine, call, attempt, kind, status, false);
+}
+
+void osspi_call_dispatch(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                         struct osspi_private_job *private_job)
+{
+    if (!private_job) {
+        osspi_executor_push(engine, call, attempt);
+        return;
+    }
+    osspi_private_job_ref(private_job); /* the lane's */
+    osspi_blocking_push(engine, private_job);
+}
+
+/* ---- stopping ---- */
+
+static void note_stop(struct osspi_call *call, OsspiCallKind kind, SECURITY_STATUS status)
+{
+    bool timed_out = status == TIMED_OUT;
+
+    call->kind = kind;
+    osspi_count(timed_out ? OSSPI_COUNT_TIMED_OUT : OSSPI_COUNT_CANCELLED);
+    osspi_trace(timed_out ? OsspiTraceTimedOut : OsspiTraceCancelled, call, kind, status);
+}
+
+/* The call waits for its turn, for a worker or for a thread of the blocking lane. */
+static void stop_waiting(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                         SECURITY_STATUS status)
+{
+    struct osspi_private_job *private_job = call->private_job;
+    OsspiCallKind kind = private_job ? private_job->job.ops->kind : call->job.ops->kind;
+
+    note_stop(call, kind, status);
+    osspi_timer_disarm(engine, call);
+    leave_turn(call);
+    call->private_job = NULL;
+    if (!private_job)
+        call->job.ops->release(&call->job);
+    else
+        osspi_blocking_withdraw(private_job);
+    osspi_private_job_unref(private_job);
+    complete(engine, call, attempt, kind, status, false);
+}
+
+/* The call runs on the blocking lane and is given up: its thread will find that it has lost. */
+static void give_up(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                    SECURITY_STATUS status)
+{
+    struct osspi_private_job *private_job = OSSPI_TAKE(call->private_job);
+    OsspiCallKind kind = private_job->job.ops->kind;
+
+    note_stop(call, kind, status);
+    if (private_job->job.ops->given_up)
+        private_job->job.ops->given_up(&private_job->job);
+    osspi_timer_disarm(engine, call);
+    leave_turn(call);
+    osspi_private_job_unref(private_job);
+    complete(engine, call, attempt, kind, status, false);
+}
+
+bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                     SECURITY_STATUS status)
+{
+    if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_PUBLISHING)) {
+        atomic_fetch_sub(&engine->places, 1);
+        stop_waiting(engine, call, attempt, status);
+        return true;
+    }
+    /* Counted before the move: the thread that loses counts down at once. */
+    osspi_count(OSSPI_COUNT_GIVEN_UP_RUNNING);
+    if (osspi_call_move(call, attempt, OSSPI_CALL_BLOCKED, OSSPI_CALL_PUBLISHING)) {
+        give_up(engine, call, attempt, status);
+        return true;
+    }
+    osspi_count_down(OSSPI_COUNT_GIVEN_UP_RUNNING);
+    return false;
+}
+
+SECURITY_STATUS osspi_call_cancel(SspiAsyncContext *handle)
+{
+    struct osspi_engine *engine = osspi_engine_peek();
+    struct osspi_call *call = osspi_call_lookup(handle);
+    bool stopped;
+
+    if (!call)
+        return SEC_E_INVALID_HANDLE;
+    stopped = engine && osspi_call_stop(engine, call, osspi_call_word(call).attempt, CANCELLED);
+    osspi_call_unref(call);
+    return stopped ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+}
+
+/* ---- waiting ---- */
+
+static bool is_final(struct osspi_word word)
+{
+    return word.state == OSSPI_CALL_NOTIFYING || word.state == OSSPI_CALL_COMPLETE ||
+           (word.state == OSSPI_CALL_IDLE && word.status != SEC_I_ASYNC_CALL_PENDING);
+}
+
+/* A call that only waits for a worker is run here: nothing wakes a thread faster than not to. */
+static bool help(struct osspi_engine *engine, struct osspi_call *call, struct osspi_word word)
+{
+    return engine && word.state == OSSPI_CALL_QUEUED &&
+           atomic_load(&call->reachable) == (word.attempt | OSSPI_REACHABLE) &&
+           osspi_call_run(engine, call, word.attempt, false);
+}
+
+static SECURITY_STATUS wait_for_end(struct osspi_call *call, uint64_t deadline_ns)
+{
+    struct osspi_engine *engine = osspi_engine_peek();
+    struct osspi_word first = osspi_call_word(call);
+
+    for (;;) {
+        uint32_t done = atomic_load(&call->done);
+        struct osspi_word word = osspi_call_word(call);
+
+        if (is_final(word) || word.attempt != first.attempt || word.state == OSSPI_CALL_IDLE ||
+            word.state == OSSPI_CALL_PREPARING)
+            return word.status;
+        if (help(engine, call, word))
+            continue;
+        if (!osspi_futex_wait(&call->done, done, deadline_ns))
+            return osspi_call_word(call).status;
+    }
+}
+
+SECURITY_STATUS osspi_call_wait(SspiAsyncContext *handle, ULONG timeout_ms)
+{
+    struct osspi_call *call = osspi_call_lookup(handle);
+    SECURITY_STATUS status;
+
+    if (!call)
+        return SEC_E_INVALID_HANDLE;
+    (void)osspi_call_status(handle); /* ends what the parent of a fork left pending */
+    atomic_fetch_add(&call->waiters, 1);
+    status = wait_for_end(call, osspi_deadline_ns(timeout_ms));
+    atomic_fetch_sub(&call->waiters, 1);
+    osspi_call_unref(call);
+    return status;
+}

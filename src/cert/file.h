@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Reading certificate and key files whole.
+ */
+#ifndef OSSPI_CERT_FILE_H
+#define OSSPI_CERT_FILE_H
+
+#include <stdbool.h>
+
+#include "cert/key.h"
+
+/**
+ * Reads a regular file of at most OSSPI_FILE_MAX_LEN bytes; symbolic links are followed. Blocks as
+ * long as the file system does, but not on pipes or devices.
+ *
+ * @param[in]  private_key  the file holds a key: it must belong to the process's effective user,
+ *                          and nobody else may read or write it
+ * @return SEC_E_OK; SEC_E_NO_CREDENTIALS: not there or not readable; SEC_E_NOT_OWNER: access
+ * denied, or a key file of another user or open to others; SEC_E_UNKNOWN_CREDENTIALS: not a regular
+ *         file, or too long; SEC_E_INSUFFICIENT_MEMORY: no memory or no file descriptor.
+ */
+SECURITY_STATUS osspi_file_read(const char *path, bool private_key,
+                                struct osspi_secret *ret_content);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * How large the things may be that this folder is given to read.
+ */
+#ifndef OSSPI_CERT_LIMITS_H
+#define OSSPI_CERT_LIMITS_H
+
+#include <stdint.h>
+
+#define OSSPI_CERT_MAX_LEN     (1u << 20)         /* bytes of one certificate or key as DER */
+#define OSSPI_CHAIN_MAX        100u               /* certificates that belong to a leaf */
+#define OSSPI_FILE_MAX_LEN     (1u << 20)         /* bytes of a PEM file */
+#define OSSPI_PFX_MAX_LEN      (10u * (1u << 20)) /* bytes of a PKCS#12 blob */
+#define OSSPI_PFX_MAX_BAGS     1000u              /* keys and certificates in one */
+#define OSSPI_PFX_MAX_KEYS     64u                /* keys in one */
+#define OSSPI_PFX_MAX_DEPTH    8u                 /* bags within bags */
+#define OSSPI_PROPERTY_MAX_LEN (1u << 20)         /* bytes of a property */
+#define OSSPI_PASSWORD_MAX     1000u              /* bytes of a password as UTF-8 */
+
+/* Iterations that all password-based keys of one file may take together; a few seconds. */
+#define OSSPI_KDF_BUDGET UINT64_C(10000000)
+
+#endif

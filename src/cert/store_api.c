@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The exported functions on stores, but for finding and PFX; see wincrypt.h. Thread-safe.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "cert/last_error.h"
+#include "cert/store.h"
+
+/* A provider is a small number, or else the address of a name. */
+static bool is_memory_provider(LPCSTR provider)
+{
+    if (provider == CERT_STORE_PROV_MEMORY)
+        return true;
+    return (uintptr_t)provider > 0xFFFF && strcasecmp(provider, sz_CERT_STORE_PROV_MEMORY) == 0;
+}
+
+OSSPI_API HCERTSTORE WINAPI CertOpenStore(LPCSTR lpszStoreProvider, DWORD dwEncodingType,
+                                          HCRYPTPROV_LEGACY hCryptProv, DWORD dwFlags,
+                                          const void *pvPara)
+{
+    struct osspi_store *store osspi_auto(osspi_store_putp) = NULL;
+
+    (void)dwEncodingType;
+    (void)hCryptProv;
+    (void)pvPara;
+    if (!is_memory_provider(lpszStoreProvider)) {
+        SetLastError(ERROR_FILE_NOT_FOUND);
+        return NULL;
+    }
+    if (dwFlags & CERT_STORE_DELETE_FLAG)
+        return osspi_fail_null(SEC_E_INVALID_PARAMETER);
+    store = osspi_store_open();
+    return store ? osspi_store_handle(store) : osspi_fail_null(SEC_E_INSUFFICIENT_MEMORY);
+}
+
+OSSPI_API BOOL WINAPI CertCloseStore(HCERTSTORE hCertStore, DWORD dwFlags)
+{
+    struct osspi_store *store osspi_auto(osspi_store_putp) = NULL;
+    bool in_use = false;
+
+    if (!hCertStore)
+        return TRUE;
+    if (dwFlags & ~(DWORD)(CERT_CLOSE_STORE_FORCE_FLAG | CERT_CLOSE_STORE_CHECK_FLAG))
+        return osspi_fail(SEC_E_INVALID_PARAMETER);
+    store = osspi_store_find(hCertStore);
+    if (!store || !osspi_store_close(store, dwFlags & CERT_CLOSE_STORE_FORCE_FLAG, &in_use))
+        return osspi_fail(SEC_E_INVALID_HANDLE);
+    if (in_use && (dwFlags & CERT_CLOSE_STORE_CHECK_FLAG))
+        return osspi_fail(CRYPT_E_PENDING_CLOSE);
+    return TRUE;
+}
+
+/* Without a store only the copy is made. */
+static SECURITY_STATUS copy_alone(struct osspi_element *source, DWORD disposition,
+                                  PCCERT_CONTEXT *ret_context)
+{
+    struct osspi_element *copy osspi_auto(osspi_element_unrefp) = NULL;
+
+    if (disposition < CERT_STORE_ADD_NEW || disposition > CERT_STORE_ADD_NEWER_INHERIT_PROPERTIES)
+        return SEC_E_INVALID_PARAMETER;
+    copy = osspi_element_new(source->certificate);
+    if (!copy || !osspi_element_inherit(copy, source))
+        return SEC_E_INSUFFICIENT_MEMORY;
+    *ret_context = osspi_cert_context_new(copy, NULL);
+    return *ret_context ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+static SECURITY_STATUS copy_into(HCERTSTORE handle, struct osspi_element *source, DWORD disposition,
+                                 PCCERT_CONTEXT *ret_context)
+{
+    struct osspi_store *store osspi_auto(osspi_store_putp) = osspi_store_find(handle);
+    struct osspi_element *added osspi_auto(osspi_element_unrefp) = NULL;
+    PCCERT_CONTEXT context osspi_auto(osspi_context_freep) = NULL;
+    SECURITY_STATUS status;
+
+    if (!store)
+        return SEC_E_INVALID_HANDLE;
+    status = osspi_store_add(store, source, disposition, &added);
+    if (status != SEC_E_OK)
+        return status;
+    context = osspi_cert_context_new(added, store);
+    if (!context)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    *ret_context = OSSPI_TAKE(context);
+    return SEC_E_OK;
+}
+
+static BOOL add(HCERTSTORE handle, struct osspi_element *source, DWORD disposition,
+                PCCERT_CONTEXT *ret_context)
+{
+    PCCERT_CONTEXT context osspi_auto(osspi_context_freep) = NULL;
+    SECURITY_STATUS status = handle ? copy_into(handle, source, disposition, &context)
+                                    : copy_alone(source, disposition, &context);
+
+    if (status != SEC_E_OK)
+        return osspi_fail(status);
+    if (ret_context)
+        *ret_context = OSSPI_TAKE(context);
+    return TRUE;
+}
+
+OSSPI_API BOOL WINAPI CertAddCertificateContextToStore(HCERTSTORE hCertStore,
+                                                       PCCERT_CONTEXT pCertContext,
+                                                       DWORD dwAddDisposition,
+                                                       PCCERT_CONTEXT *ppStoreContext)
+{
+    if (ppStoreContext)
+        *ppStoreContext = NULL;
+    if (!pCertContext)
+        return osspi_fail(SEC_E_INVALID_PARAMETER);
+    return add(hCertStore, osspi_context_from(pCertContext)->element, dwAddDisposition,
+               ppStoreContext);
+}
+
+OSSPI_API BOOL WINAPI CertAddEncodedCertificateToStore(HCERTSTORE hCertStore,
+                                                       DWORD dwCertEncodingType,
+                                                       const BYTE *pbCertEncoded,
+                                                       DWORD cbCertEncoded, DWORD dwAddDisposition,
+                                                       PCCERT_CONTEXT *ppCertContext)
+{
+    PCCERT_CONTEXT made osspi_auto(osspi_context_freep) = NULL;
+
+    if (ppCertContext)
+        *ppCertContext = NULL;
+    made = CertCreateCertificateContext(dwCertEncodingType, pbCertEncoded, cbCertEncoded);
+    if (!made)
+        return FALSE;
+    return add(hCertStore, osspi_context_from(made)->element, dwAddDisposition, ppCertContext);
+}
+
+OSSPI_API PCCERT_CONTEXT WINAPI CertCreateCertificateContext(DWORD dwCertEncodingType,
+                                                             const BYTE *pbCertEncoded,
+                                                             DWORD cbCertEncoded)
+{
+    struct osspi_der_view der = {pbCertEncoded, cbCertEncoded};
+    PCCERT_CONTEXT context = NULL;
+    SECURITY_STATUS status;
+
+    if (!osspi_encoding_known(dwCertEncodingType) || !pbCertEncoded)
+        return osspi_fail_null(SEC_E_INVALID_PARAMETER);
+    status = osspi_certificate_new(der, (struct osspi_der_view){0}, NULL, 0, &context);
+    return status == SEC_E_OK ? context : osspi_fail_null(status);
+}
+
+OSSPI_API PCERT_EXTENSION WINAPI CertFindExtension(LPCSTR pszObjId, DWORD cExtensions,
+                                                   CERT_EXTENSION rgExtensions[])
+{
+    if (!pszObjId || (cExtensions > 0 && !rgExtensions))
+        return osspi_fail_null(SEC_E_INVALID_PARAMETER);
+    for (DWORD i = 0; i < cExtensions; i++) {
+        if (rgExtensions[i].pszObjId && strcmp(rgExtensions[i].pszObjId, pszObjId) == 0)
+            return &rgExtensions[i];
+    }
+    return osspi_fail_null(CRYPT_E_NOT_FOUND);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The end of the process.
+ *
+ * Handlers of atexit() run in reverse order. Ours has to run before that of any library whose code
+ * our threads may be in, so it is armed again behind each such library's initialisation; it does
+ * its work once.
+ */
+#ifndef OSSPI_CORE_EXIT_H
+#define OSSPI_CORE_EXIT_H
+
+/** Registers the exit handler behind everything that has registered one so far. */
+void osspi_exit_arm(void);
+
+/** What the handler calls; the engine's. */
+void osspi_exit_set_hook(void (*hook)(void));
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * QueryContextAttributes and SetContextAttributes: which attribute is answered by whom, and the
+ * short answers. No lock is held; what is read here is constant once the context is established.
+ * Before that nothing is known, and the answer is SEC_E_INVALID_HANDLE, as for EncryptMessage.
+ */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "packages/schannel/context.h"
+
+static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
+{
+    *(SecPkgContext_Sizes *)buffer = (SecPkgContext_Sizes){
+        .cbMaxToken = OSSPI_MAX_TOKEN,
+        .cbMaxSignature = 0, /* MakeSignature is not for Schannel */
+        .cbBlockSize = sc->sizes.block,
+        .cbSecurityTrailer = sc->sizes.header + sc->sizes.trailer,
+    };
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS stream_sizes(struct osspi_schannel_context *sc, void *buffer)
+{
+    *(SecPkgContext_StreamSizes *)buffer = (SecPkgContext_StreamSizes){
+        .cbHeader = sc->sizes.header,
+        .cbTrailer = sc->sizes.trailer,
+        .cbMaximumMessage = sc->sizes.maximum,
+        .cBuffers = 4,
+        .cbBlockSize = sc->sizes.block,
+    };
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS flags(struct osspi_schannel_context *sc, void *buffer)
+{
+    /* The low half, as the call that asked returned it. */
+    ((SecPkgContext_Flags *)buffer)->Flags = (ULONG)sc->granted;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS lifespan(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_Lifespan *span = buffer;
+
+    span->tsStart.QuadPart = (LONGLONG)osspi_local_filetime_from_unix(sc->since);
+    span->tsExpiry.QuadPart = (LONGLONG)OSSPI_FILETIME_NEVER;
+    if (sc->facts.peer_not_after < INT64_MAX)
+        span->tsExpiry.QuadPart =
+            (LONGLONG)osspi_local_filetime_from_unix(sc->facts.peer_not_after);
+    return SEC_E_OK;
+}
+
+static const struct {
+    uint32_t attribute;
+    uint32_t size;
+    SECURITY_STATUS (*answer)(struct osspi_schannel_context *sc, void *buffer);
+} answers[] = {
+    {SECPKG_ATTR_SIZES, sizeof(SecPkgContext_Sizes), sizes},
+    {SECPKG_ATTR_STREAM_SIZES, sizeof(SecPkgContext_StreamSizes), stream_sizes},
+    {SECPKG_ATTR_FLAGS, sizeof(SecPkgContext_Flags), flags},
+    {SECPKG_ATTR_LIFESPAN, sizeof(SecPkgContext_Lifespan), lifespan},
+    {SECPKG_ATTR_CONNECTION_INFO, sizeof(SecPkgContext_ConnectionInfo), osspi_attribute_connection},
+    {SECPKG_ATTR_CONNECTION_INFO_EX, sizeof(SecPkgContext_ConnectionInfoEx),
+     osspi_attribute_connection_ex},
+    {SECPKG_ATTR_CIPHER_INFO, sizeof(SecPkgContext_CipherInfo), osspi_attribute_cipher},
+    {SECPKG_ATTR_KEY_INFO, sizeof(SecPkgContext_KeyInfoA), osspi_attribute_key},
+    {SECPKG_ATTR_SESSION_INFO, sizeof(SecPkgContext_SessionInfo), osspi_attribute_session},
+    {SECPKG_ATTR_APPLICATION_PROTOCOL, sizeof(SecPkgContext_ApplicationProtocol),
+     osspi_attribute_protocol},
+    {SECPKG_ATTR_REMOTE_CERT_CONTEXT, sizeof(PCCERT_CONTEXT), osspi_attribute_remote_certificate},
+    {SECPKG_ATTR_LOCAL_CERT_CONTEXT, sizeof(PCCERT_CONTEXT), osspi_attribute_local_certificate},
+    {SECPKG_ATTR_REMOTE_CERTIFICATES, sizeof(SecPkgContext_Certificates),
+     osspi_attribute_remote_certificates},
+    {SECPKG_ATTR_UNIQUE_BINDINGS, sizeof(SecPkgContext_Bindings), osspi_attribute_unique_bindings},
+    {SECPKG_ATTR_ENDPOINT_BINDINGS, sizeof(SecPkgContext_Bindings),
+     osspi_attribute_endpoint_bindings},
+    {SECPKG_ATTR_KEYING_MATERIAL, sizeof(SecPkgContext_KeyingMaterial), osspi_attribute_keying},
+    {SECPKG_ATTR_KEYING_MATERIAL_INPROC, sizeof(SecPkgContext_KeyingMaterial_Inproc),
+     osspi_attribute_keying_inproc},
+};
+
+SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t attribute,
+                                     void *buffer, size_t size)
+{
+    struct osspi_schannel_context *sc = osspi_schannel(context);
+
+    for (size_t i = 0; i < OSSPI_COUNT_OF(answers); i++) {
+        if (answers[i].attribute != attribute)
+            continue;
+        if (!osspi_schannel_established(sc))
+            return SEC_E_INVALID_HANDLE;
+        if (size < answers[i].size)
+            return SEC_E_BUFFER_TOO_SMALL;
+        return answers[i].answer(sc, buffer);
+    }
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+SECURITY_STATUS osspi_schannel_set(struct osspi_context *context, uint32_t attribute,
+                                   const void *buffer, size_t size)
+{
+    if (attribute != SECPKG_ATTR_KEYING_MATERIAL_INFO)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    if (size < sizeof(SecPkgContext_KeyingMaterialInfo))
+        return SEC_E_BUFFER_TOO_SMALL;
+    return osspi_attribute_set_keying(osspi_schannel(context), buffer);
+}

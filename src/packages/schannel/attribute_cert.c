@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Attributes that hand out certificates: the peer's chain and our own, as they went over the wire.
+ * Each answer is a new object of the caller's.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "packages/schannel/context.h"
+
+static SECURITY_STATUS give_context(const struct osspi_der *chain, size_t count, void *buffer)
+{
+    struct osspi_der_view *views osspi_auto(osspi_freep) = NULL;
+    PCCERT_CONTEXT context = NULL;
+    SECURITY_STATUS status;
+
+    if (count == 0)
+        return SEC_E_NO_CREDENTIALS;
+    views = osspi_alloc_array(count, sizeof(*views));
+    if (!views)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        views[i] = (struct osspi_der_view){chain[i].bytes, chain[i].len};
+    status = osspi_certificate_from_chain(views, count, &context);
+    if (status == SEC_E_OK)
+        *(PCCERT_CONTEXT *)buffer = context;
+    return status;
+}
+
+SECURITY_STATUS osspi_attribute_remote_certificate(struct osspi_schannel_context *sc, void *buffer)
+{
+    return give_context(sc->facts.peer_chain, sc->facts.peer_chain_count, buffer);
+}
+
+SECURITY_STATUS osspi_attribute_local_certificate(struct osspi_schannel_context *sc, void *buffer)
+{
+    return give_context(sc->facts.local_chain, sc->facts.local_chain_count, buffer);
+}
+
+/* Each certificate behind its length, a number of the machine's own byte order. */
+SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_Certificates *certificates = buffer;
+    const struct osspi_der *chain = sc->facts.peer_chain;
+    size_t count = sc->facts.peer_chain_count;
+    size_t total = 0;
+    uint8_t *at;
+
+    if (count == 0)
+        return SEC_E_NO_CREDENTIALS;
+    for (size_t i = 0; i < count; i++)
+        total += sizeof(uint32_t) + chain[i].len;
+    if (total > UINT32_MAX)
+        return SEC_E_INTERNAL_ERROR;
+    at = osspi_context_buffer_new(total);
+    if (!at)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    certificates->cCertificates = (DWORD)count;
+    certificates->cbCertificateChain = (DWORD)total;
+    certificates->pbCertificateChain = at;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t len = (uint32_t)chain[i].len;
+
+        memcpy(at, &len, sizeof(len));
+        memcpy(at + sizeof(len), chain[i].bytes, len);
+        at += sizeof(len) + len;
+    }
+    return SEC_E_OK;
+}

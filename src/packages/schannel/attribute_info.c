@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Attributes that describe the connection: protocol, suite, strengths, session, ALPN. Read from
+ * facts that do not change; see attribute.c.
+ */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/utf.h"
+#include "packages/schannel/context.h"
+
+#define TLS13        0x0304
+#define TLS10        0x0301
+#define FIRST_FFDHE  0x0100 /* TLS named groups of RFC 7919 */
+#define LAST_FFDHE   0x01FF
+#define ANY_EXCHANGE 65536 /* Windows' upper bound where a suite sets none */
+#define ECDSA_FAMILY 0x03  /* SignatureScheme's low byte, RFC 5246, 7.4.1.4.1 */
+
+/* The protocol as an SP_PROT_ bit; a client's bit follows the server's. */
+static DWORD protocol_bit(const struct osspi_tls_facts *facts)
+{
+    DWORD bit = (DWORD)SP_PROT_TLS1_0_SERVER << (facts->version - TLS10) * 2;
+
+    return facts->server ? bit : bit << 1;
+}
+
+/* A TLS 1.3 suite names no key exchange: the group tells. */
+static bool is_finite_field(const struct osspi_schannel_context *sc)
+{
+    return sc->facts.group >= FIRST_FFDHE && sc->facts.group <= LAST_FFDHE;
+}
+
+static ALG_ID exchange_alg(const struct osspi_schannel_context *sc)
+{
+    if (sc->suite->exchange_alg)
+        return sc->suite->exchange_alg;
+    return is_finite_field(sc) ? CALG_DH_EPHEM : CALG_ECDH_EPHEM;
+}
+
+static const char *exchange_name(const struct osspi_schannel_context *sc)
+{
+    if (sc->suite->exchange[0])
+        return sc->suite->exchange;
+    return is_finite_field(sc) ? "DH" : "ECDH";
+}
+
+/* What signed the server's side of the handshake; TLS 1.2 has it in the suite. */
+static const char *certificate_name(const struct osspi_schannel_context *sc)
+{
+    uint16_t scheme =
+        sc->facts.server ? sc->facts.local_signature_scheme : sc->facts.peer_signature_scheme;
+
+    if (sc->suite->certificate[0])
+        return sc->suite->certificate;
+    if (scheme == 0)
+        return ""; /* resumed: nobody signed */
+    if (scheme == 0x0807 || scheme == 0x0808)
+        return "EDDSA";
+    return scheme >> 8 < 0x08 && (scheme & 0xFF) == ECDSA_FAMILY ? "ECDSA" : "RSA";
+}
+
+/* Names are ASCII and shorter than the fields. */
+static void put_name(WCHAR field[SZ_ALG_MAX_SIZE], const char *name)
+{
+    for (size_t i = 0; i < SZ_ALG_MAX_SIZE; i++) {
+        field[i] = (WCHAR)(unsigned char)*name;
+        if (*name && i < SZ_ALG_MAX_SIZE - 2)
+            name++;
+        else
+            name = "";
+    }
+}
+
+SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, void *buffer)
+{
+    *(SecPkgContext_ConnectionInfo *)buffer = (SecPkgContext_ConnectionInfo){
+        .dwProtocol = protocol_bit(&sc->facts),
+        .aiCipher = sc->suite->cipher_alg,
+        .dwCipherStrength = sc->suite->cipher_bits,
+        .aiHash = sc->suite->hash_alg,
+        .dwHashStrength = sc->suite->hash_bits,
+        .aiExch = exchange_alg(sc),
+        .dwExchStrength = sc->facts.group_bits,
+    };
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_attribute_connection_ex(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_ConnectionInfoEx *info = buffer;
+
+    if (info->dwVersion != SECPKGCONTEXT_CONNECTION_INFO_EX_V1)
+        return SEC_E_INVALID_PARAMETER;
+    info->dwProtocol = protocol_bit(&sc->facts);
+    put_name(info->szCipher, sc->suite->cipher);
+    info->dwCipherStrength = sc->suite->cipher_bits;
+    put_name(info->szHash, sc->suite->hash);
+    info->dwHashStrength = sc->suite->hash_bits;
+    put_name(info->szExchange, exchange_name(sc));
+    info->dwExchStrength = sc->facts.group_bits;
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_attribute_cipher(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_CipherInfo *info = buffer;
+
+    /* The caller says which structure it has memory for. */
+    if (info->dwVersion != SECPKGCONTEXT_CIPHERINFO_V1)
+        return SEC_E_INVALID_PARAMETER;
+    info->dwProtocol = sc->facts.version;
+    info->dwCipherSuite = sc->facts.cipher_suite;
+    info->dwBaseCipherSuite = sc->facts.cipher_suite;
+    put_name(info->szCipherSuite, sc->suite->iana_name);
+    put_name(info->szCipher, sc->suite->cipher);
+    info->dwCipherLen = sc->suite->cipher_bits;
+    info->dwCipherBlockLen = sc->suite->cipher_block;
+    put_name(info->szHash, sc->suite->hash);
+    info->dwHashLen = sc->suite->hash_bits;
+    put_name(info->szExchange, exchange_name(sc));
+    info->dwMinExchangeLen = 0;
+    info->dwMaxExchangeLen = ANY_EXCHANGE;
+    put_name(info->szCertificate, certificate_name(sc));
+    info->dwKeyType = sc->facts.group;
+    return SEC_E_OK;
+}
+
+/* ---- KEY_INFO ---- */
+
+static char *give_text(const char *text)
+{
+    char *copy = osspi_context_buffer_new(strlen(text) + 1);
+
+    if (copy)
+        memcpy(copy, text, strlen(text) + 1);
+    return copy;
+}
+
+SECURITY_STATUS osspi_attribute_key(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_KeyInfoA *info = buffer;
+    /* What authenticates messages: a MAC, or the cipher itself. */
+    char *signature = give_text(sc->suite->aead ? sc->suite->cipher : sc->suite->hash);
+    char *encrypt = give_text(sc->suite->cipher);
+
+    if (!signature || !encrypt) {
+        (void)osspi_context_buffer_free(signature);
+        (void)osspi_context_buffer_free(encrypt);
+        return SEC_E_INSUFFICIENT_MEMORY;
+    }
+    *info = (SecPkgContext_KeyInfoA){
+        .sSignatureAlgorithmName = signature,
+        .sEncryptAlgorithmName = encrypt,
+        .KeySize = sc->suite->cipher_bits,
+        .SignatureAlgorithm = sc->suite->aead ? 0 : sc->suite->hash_alg,
+        .EncryptAlgorithm = sc->suite->cipher_alg,
+    };
+    return SEC_E_OK;
+}
+
+/* ---- session and ALPN ---- */
+
+SECURITY_STATUS osspi_attribute_session(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_SessionInfo *info = buffer;
+
+    *info = (SecPkgContext_SessionInfo){0};
+    info->dwFlags = sc->facts.resumed ? SSL_SESSION_RECONNECT : 0;
+    if (sc->facts.session_id_len <= sizeof(info->rgbSessionId)) {
+        info->cbSessionId = sc->facts.session_id_len;
+        memcpy(info->rgbSessionId, sc->facts.session_id, sc->facts.session_id_len);
+    }
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_attribute_protocol(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_ApplicationProtocol *protocol = buffer;
+
+    *protocol = (SecPkgContext_ApplicationProtocol){0};
+    if (sc->facts.alpn_len == 0)
+        return SEC_E_OK; /* status None: not offered, or not understood by the peer */
+    protocol->ProtoNegoStatus = SecApplicationProtocolNegotiationStatus_Success;
+    protocol->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
+    protocol->ProtocolIdSize = sc->facts.alpn_len;
+    memcpy(protocol->ProtocolId, sc->facts.alpn, sc->facts.alpn_len);
+    return SEC_E_OK;
+}

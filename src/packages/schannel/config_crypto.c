@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * From what the caller asked for to protocol versions, cipher suites and groups.
+ *
+ * One rule decides doubtful cases: a connection is never weaker than what was asked for. A
+ * restriction that cannot be put into effect exactly is put into effect more widely, and if that is
+ * impossible, acquiring fails. Pure functions; thread-safe.
+ *
+ * Versions come as one range, without holes: of several runs in the mask the highest is taken.
+ * SCHANNEL_CRED gets TLS 1.3 like SCH_CREDENTIALS (Windows gives it to the latter only): a mask of
+ * 0 means TLS 1.2 and 1.3, and TLS 1.0 and 1.1 come only when their bits are set.
+ */
+#include "packages/schannel/capture.h"
+
+#include "base/memory.h"
+
+/* Bits of policy.versions. */
+#define V10           0x1u
+#define V11           0x2u
+#define V12           0x4u
+#define V13           0x8u
+#define VERSION_COUNT 4u
+
+#define ALG_CLASS(id)     ((id)&0xE000u)
+#define CLASS_SIGNATURE   0x2000u
+#define CLASS_CIPHER      0x6000u
+#define CLASS_HASH        0x8000u
+#define CLASS_EXCHANGE    0xA000u
+#define STRENGTH_NULL     UINT32_MAX /* "no encryption": there are no such suites */
+#define TLS13             0x0304
+#define SUITE_BIT(number) ((osspi_suite_set)1 << (number))
+
+static const struct {
+    uint32_t client, server;
+    uint16_t number;
+} versions[VERSION_COUNT] = {
+    {SP_PROT_TLS1_0_CLIENT, SP_PROT_TLS1_0_SERVER, 0x0301},
+    {SP_PROT_TLS1_1_CLIENT, SP_PROT_TLS1_1_SERVER, 0x0302},
+    {SP_PROT_TLS1_2_CLIENT, SP_PROT_TLS1_2_SERVER, 0x0303},
+    {SP_PROT_TLS1_3_CLIENT, SP_PROT_TLS1_3_SERVER, TLS13},
+};
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+    uint32_t bits; /* size */
+} groups[] = {
+    {"curve25519", OSSPI_GROUP_X25519, 255}, {"X25519", OSSPI_GROUP_X25519, 255},
+    {"ECDH_P256", OSSPI_GROUP_P256, 256},    {"NistP256", OSSPI_GROUP_P256, 256},
+    {"ECDH_P384", OSSPI_GROUP_P384, 384},    {"NistP384", OSSPI_GROUP_P384, 384},
+    {"ECDH_P521", OSSPI_GROUP_P521, 521},    {"NistP521", OSSPI_GROUP_P521, 521},
+    {"X448", OSSPI_GROUP_X448, 448},
+};
+
+/* What is still allowed. */
+struct policy {
+    uint32_t versions;
+    osspi_suite_set suites;
+    uint32_t groups_off;
+};
+
+static bool in_range(uint32_t bits, uint32_t min_bits, uint32_t max_bits)
+{
+    return bits >= min_bits && (max_bits == 0 || bits <= max_bits);
+}
+
+/* Takes away every suite for which drop() is true. */
+static void drop_suites(struct policy *policy,
+                        bool (*drop)(const struct osspi_suite *suite, const void *rule),
+                        const void *rule)
+{
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        if (drop(osspi_suite_at(i), rule))
+            policy->suites &= ~SUITE_BIT(i);
+    }
+}
+
+/* ---- versions ---- */
+
+static uint32_t side_versions(uint32_t mask, bool server)
+{
+    uint32_t found = 0;
+
+    for (uint32_t i = 0; i < VERSION_COUNT; i++) {
+        if (mask & (server ? versions[i].server : versions[i].client))
+            found |= 1u << i;
+    }
+    return found;
+}
+
+static SECURITY_STATUS enabled_versions(const struct osspi_schannel_auth *auth, bool server,
+                                        uint32_t *ret_versions)
+{
+    uint32_t mask = auth ? auth->enabled_protocols : 0;
+
+    *ret_versions = V12 | V13;
+    if (auth && auth->flags & SCH_USE_DTLS_ONLY)
+        return SEC_E_ALGORITHM_MISMATCH; /* DTLS is not offered yet */
+    if (mask == 0)
+        return SEC_E_OK;
+    /* Also where the DTLS bit is the other side's: such a mask was put together by mistake. */
+    if ((mask & SP_PROT_DTLS1_X) && (mask & SP_PROT_TLS1_X))
+        return SEC_E_ALGORITHM_MISMATCH;
+    *ret_versions = side_versions(mask, server);
+    return *ret_versions ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
+}
+
+/* Drops versions that no suite is left for; false: nothing is left at all. */
+static bool settle(struct policy *policy)
+{
+    bool modern = false, tls12 = false, old = false;
+
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        const struct osspi_suite *suite = osspi_suite_at(i);
+
+        if (!(policy->suites & SUITE_BIT(i)))
+            continue;
+        modern = modern || suite->version == TLS13;
+        tls12 = tls12 || suite->version < TLS13;
+        old = old || (!suite->aead && suite->hash_alg == CALG_SHA1);
+    }
+    if (!modern || policy->groups_off == OSSPI_GROUP_ALL)
+        policy->versions &= ~V13;
+    if (!tls12)
+        policy->versions &= ~V12;
+    if (!old)
+        policy->versions &= ~(V10 | V11);
+    return policy->versions != 0;
+}
+
+/* The highest run without holes, and only the suites that can occur in it. */
+static void finish(const struct policy *policy, struct osspi_schannel_config *config)
+{
+    uint32_t high = VERSION_COUNT - 1;
+    uint32_t low;
+
+    while (!(policy->versions & 1u << high))
+        high--;
+    low = high;
+    while (low > 0 && policy->versions & 1u << (low - 1))
+        low--;
+    config->min_version = versions[low].number;
+    config->max_version = versions[high].number;
+    config->suites = 0;
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        bool is13 = osspi_suite_at(i)->version == TLS13;
+
+        if (policy->suites & SUITE_BIT(i) &&
+            (is13 ? config->max_version == TLS13 : config->min_version < TLS13))
+            config->suites |= SUITE_BIT(i);
+    }
+    config->disabled_groups = policy->groups_off;
+}
+
+/* ---- suites: the starting set ---- */
+
+/* Is id one of the listed algorithms of its class? *ret_any: the class is listed at all. */
+static bool listed(const struct osspi_schannel_auth *auth, uint32_t class, uint32_t id,
+                   uint32_t other_id, bool *ret_any)
+{
+    bool found = false;
+
+    *ret_any = false;
+    for (size_t i = 0; i < auth->algorithm_count; i++) {
+        uint32_t one = auth->algorithms[i];
+
+        if (ALG_CLASS(one) != class)
+            continue;
+        *ret_any = true;
+        found = found || (id != 0 && one == id) || (other_id != 0 && one == other_id);
+    }
+    return found;
+}
+
+/*
+ * cSupportedAlgs: a class that is listed admits what is listed of it. Suites that are off by
+ * default come in only if cipher, hash and key exchange are all named, so that nobody gets them by
+ * naming AES alone. What TLS 1.3 does not decide by suite (exchange is always ephemeral; the
+ * signature) drops TLS 1.3 when the list excludes some of it.
+ */
+static bool suite_listed(const struct osspi_schannel_auth *auth, const struct osspi_suite *suite)
+{
+    bool is13 = suite->version == TLS13;
+    bool ciphers, hashes, exchanges, signatures;
+    bool cipher =
+        listed(auth, CLASS_CIPHER, suite->cipher_alg, suite->cipher_alg ? CALG_AES : 0, &ciphers);
+    bool hash = listed(auth, CLASS_HASH, suite->hash_alg, 0, &hashes);
+    bool exchange =
+        listed(auth, CLASS_EXCHANGE, is13 ? CALG_ECDH_EPHEM : suite->exchange_alg,
+               is13 || suite->exchange_alg == CALG_ECDH_EPHEM ? CALG_ECDH : 0, &exchanges);
+    bool rsa = listed(auth, CLASS_SIGNATURE, CALG_RSA_SIGN, 0, &signatures);
+    bool ecdsa = listed(auth, CLASS_SIGNATURE, CALG_ECDSA, 0, &signatures);
+    bool signature = is13                                               ? rsa && ecdsa
+                     : osspi_algorithm_equal(suite->certificate, "RSA") ? rsa
+                                                                        : ecdsa;
+
+    if (signatures && !signature)
+        return false;
+    if (!suite->by_default)
+        return cipher && hash && exchange;
+    return (cipher || !ciphers) && (hash || !hashes) && (exchange || !exchanges);
+}
+
+static osspi_suite_set starting_suites(const struct osspi_schannel_auth *auth, uint32_t wanted)
+{
+    osspi_suite_set set = 0;
+
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        const struct osspi_suite *suite = osspi_suite_at(i);
+        bool on;
+
+        if (auth && auth->algorithm_count > 0)
+            on = suite_listed(auth, suite);
+        else /* TLS 1.0 and 1.1 have nothing better than these */
+            on = suite->by_default ||
+                 (wanted & (V10 | V11) && !suite->aead && suite->hash_alg == CALG_SHA1);
+        if (on)
+            set |= SUITE_BIT(i);
+    }
+    return set;
+}
+
+static bool outside_strength(const struct osspi_suite *suite, const void *rule)
+{
+    const struct osspi_schannel_config *config = rule;
+
+    return !in_range(suite->cipher_bits, config->min_cipher_bits, config->max_cipher_bits);
+}
+
+/* ---- CRYPTO_SETTINGS ---- */
+
+static bool turned_off(const struct osspi_crypto_rule *rule, uint32_t bits)
+{
+    if (rule->min_bits == 0 && rule->max_bits == 0)
+        return true;
+    return !in_range(bits, rule->min_bits, rule->max_bits);
+}
+
+static bool mode_named(const struct osspi_crypto_rule *rule, const char *mode)
+{
+    for (size_t i = 0; i < rule->mode_count; i++) {
+        if (osspi_algorithm_equal(rule->modes[i], mode))
+            return true;
+    }
+    return rule->mode_count == 0;
+}
+
+static bool cipher_off(const struct osspi_suite *suite, const void *data)
+{
+    const struct osspi_crypto_rule *rule = data;
+
+    return osspi_algorithm_equal(rule->name, suite->cipher) && mode_named(rule, suite->mode) &&
+           turned_off(rule, suite->cipher_bits);
+}
+
+static uint32_t digest_bits(const char *name)
+{
+    if (osspi_algorithm_equal(name, "SHA384"))
+        return 384;
+    return osspi_algorithm_equal(name, "SHA256") ? 256 : 160;
+}
+
+static bool digest_off(const struct osspi_suite *suite, const void *data)
+{
+    const struct osspi_crypto_rule *rule = data;
+
+    return (osspi_algorithm_equal(rule->name, suite->prf_hash) ||
+            (suite->hash[0] && osspi_algorithm_equal(rule->name, suite->hash))) &&
+           turned_off(rule, digest_bits(rule->name));
+}
+
+static bool exchange_off(const struct osspi_suite *suite, const void *name)
+{
+    return suite->exchange[0] && osspi_algorithm_equal(name, suite->exchange);
+}
+
+/* The suites of TLS 1.3 as well: they do not say which signature there will be. */
+static bool signature_off(const struct osspi_suite *suite, const void *name)
+{
+    return suite->version == TLS13 || osspi_algorithm_equal(name, suite->certificate);
+}
+
+static void apply_exchange(const struct osspi_crypto_rule *rule, struct policy *policy)
+{
+    bool ecdh = osspi_algorithm_equal(rule->name, "ECDH");
+
+    for (size_t i = 0; i < OSSPI_COUNT_OF(groups); i++) {
+        if ((ecdh || osspi_algorithm_equal(rule->name, groups[i].name)) &&
+            turned_off(rule, groups[i].bits))
+            policy->groups_off |= groups[i].bit;
+    }
+    if ((policy->groups_off & OSSPI_GROUP_EC) == OSSPI_GROUP_EC)
+        drop_suites(policy, exchange_off, "ECDH");
+    /* How large a TLS 1.2 server's group is, is not ours to say: 2048 bits is what is sure. */
+    if (osspi_algorithm_equal(rule->name, "DH") && turned_off(rule, 2048)) {
+        policy->groups_off |= OSSPI_GROUP_FFDHE;
+        drop_suites(policy, exchange_off, "DH");
+    }
+    if (osspi_algorithm_equal(rule->name, "RSA") && turned_off(rule, 2048))
+        drop_suites(policy, exchange_off, "RSA");
+}
+
+/* Signatures by keys below 2048 (RSA) or 224 bits (ECDSA), with MD5 and with SHA-1 are refused
+ * always; a rule that asks for no more than that is in effect already. */
+static SECURITY_STATUS apply_signature(const struct osspi_crypto_rule *rule, struct policy *policy)
+{
+    bool rsa = osspi_algorithm_equal(rule->name, "RSA");
+
+    if (!rsa && !osspi_algorithm_equal(rule->name, "ECDSA")) {
+        bool strong = osspi_algorithm_equal(rule->name, "SHA256") ||
+                      osspi_algorithm_equal(rule->name, "SHA384") ||
+                      osspi_algorithm_equal(rule->name, "SHA512");
+
+        return strong ? SEC_E_ALGORITHM_MISMATCH : SEC_E_OK;
+    }
+    if (rule->min_bits > 0 && rule->min_bits <= (rsa ? 2048u : 224u) && rule->max_bits == 0)
+        return SEC_E_OK;
+    /* Which keys sign certificates, and other sizes, cannot be limited. */
+    if (rule->usage == TlsParametersCngAlgUsageCertSig || rule->min_bits || rule->max_bits)
+        return SEC_E_ALGORITHM_MISMATCH;
+    drop_suites(policy, signature_off, rule->name);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS apply_rule(const struct osspi_crypto_rule *rule, struct policy *policy)
+{
+    if (rule->name[0] == '\0')
+        return SEC_E_OK;
+    switch (rule->usage) {
+    case TlsParametersCngAlgUsageCipher:
+        drop_suites(policy, cipher_off, rule);
+        return SEC_E_OK;
+    case TlsParametersCngAlgUsageDigest:
+        drop_suites(policy, digest_off, rule);
+        return SEC_E_OK;
+    case TlsParametersCngAlgUsageKeyExchange:
+        apply_exchange(rule, policy);
+        return SEC_E_OK;
+    case TlsParametersCngAlgUsageSignature:
+    case TlsParametersCngAlgUsageCertSig:
+        return apply_signature(rule, policy);
+    default:
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    }
+}
+
+/* Works on a copy, because an optional entry that leaves nothing counts as not given. */
+static SECURITY_STATUS apply_restriction(const struct osspi_tls_restriction *restriction,
+                                         bool server, struct policy *policy)
+{
+    struct policy tried = *policy;
+    SECURITY_STATUS status = SEC_E_OK;
+
+    tried.versions &= ~side_versions(restriction->disabled_protocols, server);
+    for (size_t i = 0; status == SEC_E_OK && i < restriction->rule_count; i++)
+        status = apply_rule(&restriction->rules[i], &tried);
+    if (status == SEC_E_OK && !settle(&tried))
+        status = SEC_E_ALGORITHM_MISMATCH;
+    if (status == SEC_E_OK)
+        *policy = tried;
+    else if (status == SEC_E_ALGORITHM_MISMATCH && restriction->optional)
+        status = SEC_E_OK;
+    return status;
+}
+
+/*
+ * An entry with ALPN ids governs only connections that agree on one of them. Which one it will be
+ * is not known when versions and suites are offered, so its restrictions hold for all connections
+ * of the credential, unless they are optional.
+ */
+static SECURITY_STATUS apply_restrictions(const struct osspi_schannel_auth *auth, bool server,
+                                          struct policy *policy)
+{
+    size_t general = 0;
+
+    for (size_t i = 0; i < auth->restriction_count; i++) {
+        const struct osspi_tls_restriction *restriction = &auth->restrictions[i];
+        SECURITY_STATUS status;
+
+        if (restriction->by_protocol ? !server : ++general > 1)
+            return SEC_E_UNKNOWN_CREDENTIALS;
+        if (restriction->by_protocol && restriction->optional)
+            continue;
+        status = apply_restriction(restriction, server, policy);
+        if (status != SEC_E_OK)
+            return status;
+    }
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_schannel_apply_crypto(const struct osspi_schannel_auth *auth,
+                                            struct osspi_schannel_config *config)
+{
+    struct policy policy = {0};
+    SECURITY_STATUS status = enabled_versions(auth, config->server, &policy.versions);
+
+    if (status != SEC_E_OK)
+        return status;
+    policy.suites = starting_suites(auth, policy.versions);
+    if (auth) {
+        if (auth->min_strength == STRENGTH_NULL || auth->max_strength == STRENGTH_NULL)
+            return SEC_E_ALGORITHM_MISMATCH;
+        config->min_cipher_bits = auth->min_strength;
+        config->max_cipher_bits = auth->max_strength;
+        drop_suites(&policy, outside_strength, config);
+        status = apply_restrictions(auth, config->server, &policy);
+        if (status != SEC_E_OK)
+            return status;
+    }
+    if (!settle(&policy))
+        return SEC_E_ALGORITHM_MISMATCH;
+    finish(&policy, config);
+    return SEC_E_OK;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * A Schannel security context, and what the files that serve it share.
+ *
+ *     handshake     sc->tls speaks; legs feed it one record at a time
+ *     complete      facts are taken, sc->record has taken sc->tls over; the last flight may still
+ *                   wait for a buffer that is large enough
+ *     established   the leg that delivered the last flight has answered SEC_E_OK
+ *     failed        at any time: sc->failure is the status that every later call repeats
+ *
+ * Locks: "both" below means both sides of the context, which legs, ApplyControlToken and clearing
+ * hold; "read" the read side, which DecryptMessage holds as well. Queries hold nothing: they read
+ * only what is constant once `established` is true.
+ */
+#ifndef OSSPI_SCHANNEL_CONTEXT_H
+#define OSSPI_SCHANNEL_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include "core/object.h"
+#include "packages/package.h"
+#include "packages/schannel/credential.h"
+#include "packages/schannel/name.h"
+#include "packages/schannel/record.h"
+#include "packages/schannel/tls.h"
+
+#define OSSPI_MAX_TOKEN 24576u
+
+/* Bytes of a record that must agree for it to be the one meant: its header, and its end, which is
+ * an authentication tag or a MAC. */
+#define OSSPI_FINGERPRINT_TAIL 16u
+
+/** A record that the TLS library has absorbed while the caller still holds its bytes. */
+struct osspi_absorbed {
+    size_t len; /* 0: none */
+    uint8_t header[OSSPI_TLS_HEADER];
+    uint8_t tail[OSSPI_FINGERPRINT_TAIL];
+};
+
+/** A leg that is over but for its output, which did not fit. */
+struct osspi_held_leg {
+    bool active;
+    SECURITY_STATUS status; /* what the leg will answer */
+    size_t consumed;        /* bytes of input that it took */
+    uint64_t checksum;      /* of these bytes */
+};
+
+/** What ApplyControlToken asked for. */
+struct osspi_wanted_alert {
+    bool wanted;
+    uint8_t level, description;
+};
+
+struct osspi_schannel_context {
+    bool server;                /* constant after the first leg, with the five below */
+    bool verifies;              /* the peer's certificate is verified by us */
+    bool has_name, name_is_ip;  /* of name[] */
+    char *target;               /* as the first leg gave it, or NULL */
+    char name[OSSPI_NAME_SIZE]; /* normalised */
+
+    struct osspi_tls *tls;           /* both; NULL once record has taken it over */
+    bool heard;                      /* both; a record of the peer was fed */
+    bool shut;                       /* both; close_notify was made before the handshake's end */
+    bool closing;                    /* both; a closing alert was made, hence nothing is to come */
+    struct osspi_held_leg held;      /* both */
+    struct osspi_wanted_alert alert; /* both */
+    struct osspi_absorbed absorbed;  /* read */
+    bool peer_closed;                /* read */
+
+    struct osspi_tls_facts facts; /* constant once established, with the five below */
+    const struct osspi_suite *suite;
+    struct osspi_record *record; /* the pointer; it guards itself */
+    struct osspi_record_sizes sizes;
+    uint64_t granted; /* ISC_RET_ or ASC_RET_ */
+    int64_t since;    /* unix seconds */
+
+    struct osspi_lock export_lock;
+    struct osspi_export_request {
+        char *label; /* without its NUL; NULL: nothing was asked for */
+        size_t label_len;
+        uint8_t *context; /* NULL: none */
+        size_t context_len;
+        size_t len;
+    } export; /* guarded by export_lock */
+
+    _Atomic bool established; /* stored last, with release order */
+    _Atomic int32_t failure;  /* SEC_E_OK, or the status that ended the context */
+};
+
+static inline struct osspi_schannel_context *osspi_schannel(struct osspi_context *context)
+{
+    return context->data;
+}
+
+static inline bool osspi_schannel_established(const struct osspi_schannel_context *sc)
+{
+    return atomic_load_explicit(&sc->established, memory_order_acquire);
+}
+
+/** Ends the context: the first status given stays. */
+void osspi_schannel_fail(struct osspi_context *context, SECURITY_STATUS status);
+
+/* ---- credentials: credential.c ---- */
+
+SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
+                                       struct osspi_acquire *args);
+void osspi_schannel_clear_credential(struct osspi_credential *credential);
+
+/* ---- legs: leg.c ---- */
+
+SECURITY_STATUS osspi_schannel_initialize(struct osspi_context *context, struct osspi_leg *leg);
+SECURITY_STATUS osspi_schannel_accept(struct osspi_context *context, struct osspi_leg *leg);
+void osspi_schannel_clear_context(struct osspi_context *context);
+
+/* ---- their input: leg_input.c, pure functions ---- */
+
+/** What a leg was given. Pointers are into the caller's buffers. */
+struct osspi_leg_input {
+    struct osspi_buffers buffers;
+    SecBuffer *token; /* NULL: none */
+    const uint8_t *bytes;
+    size_t len;          /* 0: no input */
+    const uint8_t *alpn; /* protocol ids in wire form, or NULL */
+    size_t alpn_len;
+};
+
+/** SEC_E_OK; SEC_E_INVALID_TOKEN; SEC_E_UNSUPPORTED_FUNCTION: a buffer type that asks for what this
+ * release does not do. */
+SECURITY_STATUS osspi_leg_input_parse(const struct osspi_buffers *buffers,
+                                      struct osspi_leg_input *ret_input);
+
+/** Finds the one ALPN list in a SECBUFFER_APPLICATION_PROTOCOLS. SEC_E_OK, with *ret_list NULL if
+ * there are only lists of other kinds; SEC_E_INVALID_TOKEN. */
+SECURITY_STATUS osspi_alpn_parse(const void *buffer, size_t size, const uint8_t **ret_list,
+                                 size_t *ret_len);
+
+/** Tells the caller that bytes at the end of the input, or bytes that are still to come, count. */
+void osspi_leg_input_extra(const struct osspi_leg_input *input, size_t len);
+void osspi_leg_input_missing(const struct osspi_leg_input *input, size_t len);
+
+enum osspi_header_verdict {
+    OSSPI_HEADER_GOOD,    /* the whole record is there */
+    OSSPI_HEADER_SHORT,   /* more bytes are needed */
+    OSSPI_HEADER_GARBAGE, /* no TLS */
+    OSSPI_HEADER_VERSION, /* not one of TLS' version numbers */
+    OSSPI_HEADER_LARGE    /* claims more than the protocol allows */
+};
+
+/** Which records are possible where. */
+enum osspi_header_place {
+    OSSPI_PLACE_FIRST,     /* the peer's first: a handshake message or an alert */
+    OSSPI_PLACE_HANDSHAKE, /* any, of any version */
+    OSSPI_PLACE_TLS12,     /* established */
+    OSSPI_PLACE_TLS13
+};
+
+/**
+ * Judges the record at bytes by what is there of its header.
+ *
+ * @param[out] ret_len  GOOD: bytes of the record with its header; SHORT: bytes that are missing
+ */
+enum osspi_header_verdict osspi_header_judge(const uint8_t *bytes, size_t len,
+                                             enum osspi_header_place place, size_t *ret_len);
+
+/** Alert that answers a bad header. */
+uint8_t osspi_header_alert(enum osspi_header_verdict verdict);
+
+/** FNV-1a: tells two inputs apart that a caller mixes up, no protection against anybody. */
+uint64_t osspi_input_checksum(const uint8_t *bytes, size_t len);
+
+/** Remembers an absorbed record; is it the one at the start of bytes? */
+void osspi_absorbed_set(struct osspi_absorbed *absorbed, const uint8_t *record, size_t len);
+bool osspi_absorbed_matches(const struct osspi_absorbed *absorbed, const uint8_t *bytes,
+                            size_t len);
+
+/* ---- their output: leg_output.c ---- */
+
+struct osspi_leg_output {
+    SecBuffer *token;
+    SecBuffer *alert; /* NULL: not supplied */
+    bool allocate;
+    bool extended_error; /* an alert may travel in the token */
+    bool allocated;      /* out: memory was given to the caller */
+};
+
+/** SEC_E_OK; SEC_E_INVALID_TOKEN: no buffer for a token; SEC_E_INSUFFICIENT_MEMORY: a buffer for
+ * an alert that can hold nothing. */
+SECURITY_STATUS osspi_leg_output_parse(const struct osspi_leg *leg, bool server,
+                                       struct osspi_leg_output *ret_output);
+
+/** Gives the token, maybe empty. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY: it does not fit (nothing was
+ * written) or there is no memory. */
+SECURITY_STATUS osspi_leg_output_token(struct osspi_leg_output *output, const uint8_t *bytes,
+                                       size_t len);
+
+/** Empties the buffers for a leg that failed, but for the alert, which goes where the caller looks
+ * for it. True: delivered, or there is no place for it. */
+bool osspi_leg_output_failure(struct osspi_leg_output *output, const uint8_t *alert, size_t len);
+
+/** Flags to return: what was asked for and is there. */
+uint64_t osspi_leg_granted(const struct osspi_schannel_context *sc, const struct osspi_leg *leg,
+                           const struct osspi_leg_output *output, bool complete);
+
+/* ---- the rest ---- */
+
+SECURITY_STATUS osspi_schannel_control(struct osspi_context *context,
+                                       const struct osspi_buffers *token);
+
+/** Reads a control token: an alert to send, or a change to resumption. SEC_E_OK;
+ * SEC_E_INVALID_TOKEN; SEC_E_UNSUPPORTED_FUNCTION. */
+enum osspi_control_kind { OSSPI_CONTROL_ALERT, OSSPI_CONTROL_SESSION };
+struct osspi_control {
+    enum osspi_control_kind kind;
+    struct osspi_wanted_alert alert;
+    bool reconnects;
+};
+SECURITY_STATUS osspi_control_parse(const struct osspi_buffers *token,
+                                    struct osspi_control *ret_control);
+
+SECURITY_STATUS osspi_schannel_encrypt(struct osspi_context *context, uint32_t qop,
+                                       const struct osspi_buffers *message, uint32_t sequence);
+SECURITY_STATUS osspi_schannel_decrypt(struct osspi_context *context,
+                                       const struct osspi_buffers *message, uint32_t sequence,
+                                       uint32_t *ret_qop);
+
+SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t attribute,
+                                     void *buffer, size_t size);
+SECURITY_STATUS osspi_schannel_set(struct osspi_context *context, uint32_t attribute,
+                                   const void *buffer, size_t size);
+SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credential,
+                                                uint32_t attribute, void *buffer, size_t size);
+
+/* Answers to single attributes; the context is established. */
+SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_connection_ex(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_cipher(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_key(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_session(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_protocol(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_remote_certificate(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_local_certificate(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_context *sc,
+                                                    void *buffer);
+SECURITY_STATUS osspi_attribute_unique_bindings(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_endpoint_bindings(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_set_keying(struct osspi_schannel_context *sc, const void *buffer);
+SECURITY_STATUS osspi_attribute_keying(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_keying_inproc(struct osspi_schannel_context *sc, void *buffer);
+
+#endif

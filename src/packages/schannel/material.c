@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Keys and certificates of a credential as objects of one shard; see material.h. The DER comes from
+ * the credential, so that every shard, and every forked child, can make its own. Thread-safe.
+ */
+#include "packages/schannel/material.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <limits.h>
+
+#include "base/memory.h"
+#include "packages/schannel/tls_internal.h"
+
+X509 *osspi_material_certificate(OSSL_LIB_CTX *libctx, const uint8_t *der, size_t len)
+{
+    if (len > LONG_MAX)
+        return NULL;
+    X509 *certificate = X509_new_ex(libctx, NULL);
+    const uint8_t *end = der;
+    /* On failure d2i_X509 has freed the object and set the pointer to NULL. */
+    if (certificate == NULL || d2i_X509(&certificate, &end, (long)len) == NULL)
+        return NULL;
+    if (end != der + len) {
+        X509_free(certificate);
+        return NULL;
+    }
+    return certificate;
+}
+
+static EVP_PKEY *load_key(OSSL_LIB_CTX *libctx, const struct osspi_der_view *view)
+{
+    if (view->len > LONG_MAX)
+        return NULL;
+    const uint8_t *end = view->bytes;
+    return d2i_AutoPrivateKey_ex(NULL, &end, (long)view->len, libctx, NULL);
+}
+
+static SECURITY_STATUS load_chain(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
+                                  bool send_root, STACK_OF(X509) * chain)
+{
+    for (size_t i = 0; i < identity->chain_count; i++) {
+        const struct osspi_der_view *der = &identity->chain[i];
+        X509 *issuer = osspi_material_certificate(libctx, der->bytes, der->len);
+        if (issuer == NULL)
+            return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
+        /* Who trusts a root has it: sending it is wasted unless the caller wants that. */
+        if (!send_root && X509_self_signed(issuer, 0) == 1) {
+            X509_free(issuer);
+        } else if (!sk_X509_push(chain, issuer)) {
+            X509_free(issuer);
+            return SEC_E_INSUFFICIENT_MEMORY;
+        }
+    }
+    return SEC_E_OK;
+}
+
+void osspi_material_clear(struct osspi_material *material)
+{
+    X509_free(material->leaf);
+    EVP_PKEY_free(material->key);
+    sk_X509_pop_free(material->chain, X509_free);
+    *material = (struct osspi_material){0};
+}
+
+SECURITY_STATUS osspi_material_load(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
+                                    bool send_root, struct osspi_material *ret)
+{
+    struct osspi_material material osspi_auto(osspi_material_clear) = {
+        .chain = sk_X509_new_null(),
+    };
+
+    ERR_clear_error();
+    if (material.chain == NULL)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    if (identity->key.len == 0)
+        return SEC_E_NO_CREDENTIALS;
+    material.leaf = osspi_material_certificate(libctx, identity->leaf.bytes, identity->leaf.len);
+    if (material.leaf == NULL)
+        return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
+    material.key = load_key(libctx, &identity->key);
+    if (material.key == NULL)
+        return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
+    if (X509_check_private_key(material.leaf, material.key) != 1)
+        return osspi_tls_queue_status(SEC_E_NO_CREDENTIALS);
+    const SECURITY_STATUS status = load_chain(libctx, identity, send_root, material.chain);
+    if (status != SEC_E_OK)
+        return status;
+    *ret = material;
+    material = (struct osspi_material){0};
+    return SEC_E_OK;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Crypto shards; see shard.h. Thread-safe.
+ *
+ * OpenSSL's configuration file is read into every shard as OpenSSL reads it into its own context,
+ * except for the modules whose effect is not limited to a library context (ssl_conf, oid_section,
+ * engines): loading those again would replace them under the feet of other threads. OpenSSL's
+ * automatic initialisation has loaded them once, and SSL_CTX objects of all contexts obey them.
+ */
+#include "packages/schannel/shard.h"
+
+#include <openssl/conf.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/cpu.h"
+#include "packages/schannel/credential.h"
+#include "packages/schannel/tls_internal.h"
+
+/* One place per shard, so that making one shard delays only those who want the same one. */
+struct place {
+    struct osspi_lock lock;
+    uint32_t epoch;            /* guarded by lock */
+    struct osspi_shard *shard; /* guarded by lock */
+};
+
+static struct place places[OSSPI_MAX_SHARDS]; /* guarded by each one's lock */
+
+static _Atomic uint32_t turn;        /* the next connection's shard, modulo the count */
+static _Atomic uint32_t shard_count; /* 0: not counted yet */
+
+static struct {
+    struct osspi_lock lock;
+    struct osspi_abandoned *first;
+} abandoned; /* guarded by its lock */
+
+/* Where trust comes from; NULL, NULL: OpenSSL's own rules. */
+static struct {
+    struct osspi_lock lock;
+    char *file, *dir;
+    bool lost;  /* no memory to keep a path: then nothing is trusted */
+} trust_source; /* guarded by its lock */
+
+/* Reading configuration touches lists that OpenSSL 3.0 does not lock. */
+static struct osspi_lock configuration_lock;
+
+void osspi_shard_abandon(struct osspi_abandoned *memory)
+{
+    OSSPI_LOCKED(&abandoned.lock);
+    memory->next = abandoned.first;
+    abandoned.first = memory;
+}
+
+uint32_t osspi_shard_count(void)
+{
+    uint32_t count = atomic_load_explicit(&shard_count, memory_order_relaxed);
+
+    if (count == 0) {
+        count = osspi_usable_cpus();
+        if (count > OSSPI_MAX_SHARDS)
+            count = OSSPI_MAX_SHARDS;
+        /* Several threads may count; the first one's number stays, whatever affinity is later. */
+        uint32_t expected = 0;
+        if (!atomic_compare_exchange_strong(&shard_count, &expected, count))
+            count = expected;
+    }
+    return count;
+}
+
+uint32_t osspi_shard_next(void)
+{
+    return atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % osspi_shard_count();
+}
+
+/* ---- configuration ---- */
+
+static bool is_per_context(const CONF_VALUE *module)
+{
+    static const char *const names[] = {"providers", "alg_section", "random"};
+    const size_t len = strcspn(module->name, "."); /* "providers.2" is a second such module */
+
+    for (size_t i = 0; i < OSSPI_COUNT_OF(names); i++) {
+        if (strlen(names[i]) == len && memcmp(module->name, names[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Runs the modules of a configuration that stay inside the library context. The others are out of
+ * the section meanwhile; they go back because the configuration owns them. */
+static void run_modules(CONF *conf)
+{
+    const char *section = NCONF_get_string(conf, NULL, "openssl_conf");
+    STACK_OF(CONF_VALUE) *modules = section == NULL ? NULL : NCONF_get_section(conf, section);
+    STACK_OF(CONF_VALUE) *others = sk_CONF_VALUE_new_null();
+
+    if (modules == NULL || others == NULL ||
+        !sk_CONF_VALUE_reserve(others, sk_CONF_VALUE_num(modules))) {
+        sk_CONF_VALUE_free(others);
+        return;
+    }
+    for (int i = sk_CONF_VALUE_num(modules) - 1; i >= 0; i--) {
+        if (!is_per_context(sk_CONF_VALUE_value(modules, i)))
+            sk_CONF_VALUE_push(others, sk_CONF_VALUE_delete(modules, i));
+    }
+    (void)CONF_modules_load(conf, NULL,
+                            CONF_MFLAGS_DEFAULT_SECTION | CONF_MFLAGS_IGNORE_RETURN_CODES |
+                                CONF_MFLAGS_IGNORE_ERRORS);
+    /* As many as were taken out: the stack has room for them. */
+    while (sk_CONF_VALUE_num(others) > 0)
+        sk_CONF_VALUE_push(modules, sk_CONF_VALUE_pop(others));
+    sk_CONF_VALUE_free(others);
+}
+
+/* A missing or broken file leaves OpenSSL's defaults, as it does in OpenSSL's own context. */
+static void configure(OSSL_LIB_CTX *libctx)
+{
+    OSSPI_LOCKED(&configuration_lock);
+    char *file = CONF_get1_default_config_file();
+    CONF *conf = NCONF_new_ex(libctx, NULL);
+
+    if (file != NULL && conf != NULL && NCONF_load(conf, file, NULL) > 0)
+        run_modules(conf);
+    NCONF_free(conf);
+    OPENSSL_free(file);
+    ERR_clear_error();
+}
+
+/* ---- shards ---- */
+
+static void free_shard(struct osspi_shard *shard)
+{
+    if (shard == NULL)
+        return;
+    EVP_CIPHER_free(shard->ticket_cipher);
+    BIO_meth_free(shard->bio_method);
+    OSSL_LIB_CTX_free(shard->libctx);
+    osspi_free(shard);
+}
+
+static void free_shardp(struct osspi_shard **shard)
+{
+    free_shard(*shard);
+}
+
+static struct osspi_shard *make_shard(uint32_t index)
+{
+    /* No exit handler: worker threads may be inside OpenSSL when the process ends, and there is
+     * nothing that the system does not take back. In force only if nobody came before us. */
+    if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL))
+        return NULL;
+
+    struct osspi_shard *shard osspi_auto(free_shardp) = osspi_alloc(sizeof(*shard));
+    if (shard == NULL)
+        return NULL;
+    shard->index = index;
+    shard->libctx = OSSL_LIB_CTX_new();
+    shard->bio_method = osspi_tls_bio_method();
+    if (shard->libctx == NULL || shard->bio_method == NULL)
+        return NULL;
+    configure(shard->libctx);
+    shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
+    return OSSPI_TAKE(shard);
+}
+
+struct osspi_shard *osspi_shard_get(uint32_t index)
+{
+    struct place *place = &places[index % OSSPI_MAX_SHARDS];
+    OSSPI_LOCKED(&place->lock);
+
+    if (place->epoch != osspi_fork_epoch()) {
+        if (place->shard != NULL)
+            osspi_shard_abandon(&place->shard->abandoned);
+        place->shard = NULL;
+        place->epoch = osspi_fork_epoch();
+    }
+    if (place->shard == NULL) {
+        place->shard = make_shard(index);
+        ERR_clear_error();
+    }
+    return place->shard;
+}
+
+/* ---- trust ---- */
+
+void osspi_schannel_set_trust(const char *file, const char *dir)
+{
+    OSSPI_LOCKED(&trust_source.lock);
+    osspi_free(trust_source.file);
+    osspi_free(trust_source.dir);
+    trust_source.file = osspi_strdup(file);
+    trust_source.dir = osspi_strdup(dir);
+    trust_source.lost =
+        (file != NULL && trust_source.file == NULL) || (dir != NULL && trust_source.dir == NULL);
+}
+
+/* What cannot be read is not trusted: a bad path shows as SEC_E_UNTRUSTED_ROOT, never as trust in
+ * something else. */
+static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
+{
+    OSSPI_LOCKED(&trust_source.lock);
+    if (trust_source.lost)
+        return false;
+    if (trust_source.file == NULL && trust_source.dir == NULL)
+        return X509_STORE_set_default_paths_ex(store, shard->libctx, NULL) == 1;
+    if (trust_source.file != NULL)
+        (void)X509_STORE_load_file_ex(store, trust_source.file, shard->libctx, NULL);
+    if (trust_source.dir != NULL)
+        (void)X509_STORE_load_path(store, trust_source.dir);
+    return true;
+}
+
+X509_STORE *osspi_shard_trust(struct osspi_shard *shard)
+{
+    OSSPI_LOCKED(&shard->trust_lock);
+    if (shard->trust == NULL) {
+        X509_STORE *store = X509_STORE_new();
+        if (store != NULL && !load_trust(shard, store)) {
+            X509_STORE_free(store);
+            store = NULL;
+        }
+        shard->trust = store;
+        ERR_clear_error();
+    }
+    return shard->trust;
+}
+
+void osspi_tls_forked(void)
+{
+    /* Nothing to do at once: each shard, configuration and connection carries the fork epoch in
+     * which it was made, and is compared with the current one before it is touched. */
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Crypto shards: OpenSSL library contexts of our own, each with the machine's OpenSSL
+ * configuration, its own trust store and what connections of the shard share.
+ *
+ * Why several: OpenSSL 3.0 takes read-write locks inside one library context so often that two
+ * threads gain little; a context each is the difference. A connection is pinned to one shard; any
+ * thread may run it there. Shards are made on first use and live until the process ends. After a
+ * fork the child makes its own; the parent's are not touched any more, not even to free them,
+ * because one of the parent's threads may have held a lock inside.
+ */
+#ifndef OSSPI_SCHANNEL_SHARD_H
+#define OSSPI_SCHANNEL_SHARD_H
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/types.h>
+#include <sspi.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+
+/** Heads what belongs to the parent of a fork, so that it stays reachable for leak checkers. */
+struct osspi_abandoned {
+    struct osspi_abandoned *next; /* guarded by the list's lock in shard.c */
+};
+
+struct osspi_shard {
+    struct osspi_abandoned abandoned; /* first member */
+    uint32_t index;                   /* constant, with the three below */
+    OSSL_LIB_CTX *libctx;
+    BIO_METHOD *bio_method;    /* see tls_bio.c */
+    EVP_CIPHER *ticket_cipher; /* AES-256-CBC; NULL: the providers have none, no tickets then */
+    struct osspi_lock trust_lock;
+    X509_STORE *trust; /* guarded by trust_lock; made once, constant then */
+};
+
+/** Keeps memory of the parent of a fork reachable. */
+void osspi_shard_abandon(struct osspi_abandoned *memory);
+
+/** The shard that the next connection should be pinned to; round robin. Thread-safe. */
+uint32_t osspi_shard_next(void);
+
+/** The shard of that index (below osspi_shard_count()), made on first use. NULL: it cannot be made
+ * (no memory, or OpenSSL is broken). Thread-safe. */
+struct osspi_shard *osspi_shard_get(uint32_t index);
+
+/** The machine's trust store as this shard sees it, borrowed. NULL: no memory. Thread-safe. */
+X509_STORE *osspi_shard_trust(struct osspi_shard *shard);
+
+#endif

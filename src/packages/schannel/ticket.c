@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The server's session tickets; see ticket.h. A ticket is the session sealed with AES-256-CBC and
+ * HMAC-SHA-256 under a key that the 16 bytes before it name (the form recommended by RFC 5077 4).
+ *
+ * Inside stands what OpenSSL does not keep: when the first handshake was, when the client's chain
+ * ends, and which certificate we had presented; so that a session renewed again and again ends with
+ * the credential's lifespan and with the chain.
+ *
+ * Keys live in slots. A slot is filled while no index names it, and the index is set last: a fork
+ * in the middle leaves the child with the old keys, whole.
+ */
+#include "packages/schannel/ticket.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/params.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/lock.h"
+#include "base/memory.h"
+#include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/tls_internal.h"
+
+/* ---- keys ---- */
+
+#define SLOTS 3u /* sealing, old, and the one being filled */
+
+struct slot {
+    int64_t made; /* unix seconds */
+    struct osspi_ticket_key key;
+};
+
+static struct {
+    struct osspi_lock lock;
+    struct slot slots[SLOTS];
+    uint32_t sealing; /* slot + 1, 0: none */
+    uint32_t old;     /* slot + 1, 0: none */
+} keys;               /* guarded by its lock */
+
+static bool random_bytes(void *bytes, size_t len)
+{
+    uint8_t *at = bytes;
+
+    while (len > 0) {
+        const ssize_t got = getrandom(at, len, 0);
+        if (got < 0 && errno != EINTR)
+            return false;
+        if (got > 0) {
+            at += got;
+            len -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+/* A clock that jumps back must not keep a key for ever: time before its making counts as over. */
+static bool is_within(const struct slot *slot, int64_t now, int64_t span_s)
+{
+    return now >= slot->made && now - slot->made < span_s;
+}
+
+static bool rotate_locked(int64_t now)
+{
+    uint32_t free_slot = 0;
+
+    while (free_slot + 1 == keys.sealing || free_slot + 1 == keys.old)
+        free_slot++;
+    struct slot *slot = &keys.slots[free_slot];
+    slot->made = now;
+    if (!random_bytes(&slot->key, sizeof(slot->key)))
+        return false;
+    const uint32_t retired = keys.old;
+    keys.old = keys.sealing;
+    keys.sealing = free_slot + 1;
+    if (retired != 0)
+        osspi_secure_zero(&keys.slots[retired - 1], sizeof(keys.slots[0]));
+    return true;
+}
+
+bool osspi_ticket_sealing_key(int64_t now, struct osspi_ticket_key *ret_key)
+{
+    OSSPI_LOCKED(&keys.lock);
+    const bool fresh =
+        keys.sealing != 0 && is_within(&keys.slots[keys.sealing - 1], now, OSSPI_TICKET_ROTATE_S);
+    if (!fresh && !rotate_locked(now))
+        return false;
+    *ret_key = keys.slots[keys.sealing - 1].key;
+    return true;
+}
+
+bool osspi_ticket_opening_key(int64_t now, const uint8_t name[OSSPI_TICKET_NAME],
+                              struct osspi_ticket_key *ret_key, bool *ret_old)
+{
+    OSSPI_LOCKED(&keys.lock);
+    const uint32_t candidates[] = {keys.sealing, keys.old};
+
+    for (size_t i = 0; i < OSSPI_COUNT_OF(candidates); i++) {
+        if (candidates[i] == 0)
+            continue;
+        const struct slot *slot = &keys.slots[candidates[i] - 1];
+        if (memcmp(slot->key.name, name, OSSPI_TICKET_NAME) != 0)
+            continue;
+        if (!is_within(slot, now, 2 * (int64_t)OSSPI_TICKET_ROTATE_S))
+            return false;
+        *ret_key = slot->key;
+        *ret_old = !is_within(slot, now, OSSPI_TICKET_ROTATE_S);
+        return true;
+    }
+    return false;
+}
+
+/* ---- sealing and opening ---- */
+
+static bool set_mac(EVP_MAC_CTX *mac, struct osspi_ticket_key *key)
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac, sizeof(key->mac)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+static int seal(uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                const struct osspi_tls *tls, struct osspi_ticket_key *key)
+{
+    const EVP_CIPHER *algorithm = tls->config->shard->ticket_cipher;
+
+    if (!osspi_ticket_sealing_key((int64_t)time(NULL), key))
+        return 0; /* no ticket, no harm */
+    memcpy(name, key->name, OSSPI_TICKET_NAME);
+    if (!random_bytes(iv, (size_t)EVP_CIPHER_get_iv_length(algorithm)) ||
+        EVP_EncryptInit_ex2(cipher, algorithm, key->cipher, iv, NULL) != 1 || !set_mac(mac, key))
+        return -1;
+    return 1;
+}
+
+/* 0: unknown key, full handshake; 1: go on; 2: go on, and give the client a new ticket: always in
+ * TLS 1.3, where the one it has is used up. */
+static int open_ticket(const uint8_t *name, const uint8_t *iv, EVP_CIPHER_CTX *cipher,
+                       EVP_MAC_CTX *mac, const struct osspi_tls *tls, struct osspi_ticket_key *key)
+{
+    bool old;
+
+    if (!osspi_ticket_opening_key((int64_t)time(NULL), name, key, &old))
+        return 0;
+    if (EVP_DecryptInit_ex2(cipher, tls->config->shard->ticket_cipher, key->cipher, iv, NULL) !=
+            1 ||
+        !set_mac(mac, key))
+        return -1;
+    return old || SSL_version(tls->ssl) == TLS1_3_VERSION ? 2 : 1;
+}
+
+static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                         EVP_MAC_CTX *mac, int sealing)
+{
+    const struct osspi_tls *tls = osspi_tls_of(ssl);
+    struct osspi_ticket_key key;
+
+    memset(&key, 0, sizeof(key));
+    const int result = sealing ? seal(name, iv, cipher, mac, tls, &key)
+                               : open_ticket(name, iv, cipher, mac, tls, &key);
+    osspi_secure_zero(&key, sizeof(key));
+    return result;
+}
+
+/* ---- what we add ---- */
+
+#define MEMO_VERSION 1u
+#define NO_IDENTITY  0xffu
+
+/* Stays inside the sealed ticket, which only this process opens: no byte order to agree on. */
+struct memo {
+    uint8_t version;
+    uint8_t identity;
+    int64_t expires;   /* first handshake and lifespan */
+    int64_t not_after; /* first notAfter of the client's chain */
+};
+
+static bool read_memo(const SSL_SESSION *session, struct memo *ret)
+{
+    void *data = NULL;
+    size_t len = 0;
+
+    if (session == NULL ||
+        SSL_SESSION_get0_ticket_appdata((SSL_SESSION *)(uintptr_t)session, &data, &len) != 1 ||
+        len != sizeof(*ret) || data == NULL)
+        return false;
+    memcpy(ret, data, sizeof(*ret));
+    return ret->version == MEMO_VERSION;
+}
+
+int osspi_ticket_identity(const SSL_SESSION *session)
+{
+    struct memo memo;
+
+    if (!read_memo(session, &memo) || memo.identity == NO_IDENTITY)
+        return -1;
+    return memo.identity;
+}
+
+/* A ticket is about to be sealed. A resumed session has its memo already; it goes on. */
+static int on_issue(SSL *ssl, void *argument)
+{
+    const struct osspi_tls *tls = osspi_tls_of(ssl);
+    SSL_SESSION *session = SSL_get_session(ssl);
+    struct memo memo;
+    (void)argument;
+
+    if (read_memo(session, &memo))
+        return 1;
+    memset(&memo, 0, sizeof(memo)); /* padding too: it is sent, if under seal */
+    const int identity = osspi_tls_identity_in_use(tls);
+    memo.version = MEMO_VERSION;
+    memo.identity = identity >= 0 && identity < (int)NO_IDENTITY ? (uint8_t)identity : NO_IDENTITY;
+    memo.expires = tls->origin.expires;
+    memo.not_after = tls->origin.not_after;
+    return SSL_SESSION_set1_ticket_appdata(session, &memo, sizeof(memo));
+}
+
+static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
+                                   size_t key_name_len, SSL_TICKET_STATUS status, void *argument)
+{
+    struct memo memo;
+    const int64_t now = (int64_t)time(NULL);
+    (void)ssl;
+    (void)key_name;
+    (void)key_name_len;
+    (void)argument;
+
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    if (!read_memo(session, &memo) || now >= memo.expires || now >= memo.not_after)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+bool osspi_ticket_enable(SSL_CTX *ctx)
+{
+    return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key) == 1 &&
+           SSL_CTX_set_session_ticket_cb(ctx, on_issue, on_opened, NULL) == 1;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The narrow interface behind which the TLS library stands: bytes in, flight out, facts out, and
+ * records after the handshake. Only tls_*.c, shard.c, verify.c and material.c know OpenSSL.
+ *
+ * One struct osspi_tls is one connection. It is not thread-safe: the caller holds both sides of the
+ * security context, or record.h's own lock.
+ */
+#ifndef OSSPI_SCHANNEL_TLS_H
+#define OSSPI_SCHANNEL_TLS_H
+
+#include <schannel.h>
+#include <sspi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OSSPI_TLS_HEADER       5u               /* record header bytes */
+#define OSSPI_TLS_MAX_FRAGMENT 16384u           /* plaintext bytes of a record */
+#define OSSPI_TLS_MAX_RECORD   (16384u + 2048u) /* body bytes, TLS 1.2; 1.3 allows 16384 + 256 */
+
+struct osspi_tls;
+struct osspi_schannel_credential;
+struct osspi_detail; /* see below */
+
+/** What the first leg decides. Pointers are borrowed for the call. */
+struct osspi_tls_setup {
+    struct osspi_schannel_credential *credential;
+    bool server;
+    const char *target; /* client: A-label or IP literal, lower case, no trailing dot; or NULL */
+    bool target_is_ip;
+    bool verify_peer; /* client: chain; server: only when a client certificate came */
+    bool verify_name;
+    bool request_client_cert; /* server: ASC_REQ_MUTUAL_AUTH */
+    bool allow_tickets;       /* server: issue; client: offer and keep sessions */
+    const uint8_t *alpn;      /* protocol list in wire form (length-prefixed), or NULL */
+    size_t alpn_len;
+};
+
+/** DER certificate. */
+struct osspi_der {
+    uint8_t *bytes;
+    size_t len;
+};
+
+/**
+ * What is known of an established connection; filled once when the handshake ends, then constant.
+ * Owned by the security context; osspi_tls_facts_clear() wipes and frees.
+ */
+struct osspi_tls_facts {
+    uint16_t version;      /* 0x0303, 0x0304 */
+    uint16_t cipher_suite; /* IANA number */
+    uint16_t group;        /* TLS named group of the key exchange, 0: none (RSA key transport) */
+    uint16_t group_bits;   /* size of the group in bits (256 for X25519 and P-256) */
+    uint16_t max_fragment; /* plaintext bytes a record of ours may hold; 16384 unless the client
+                              negotiated less (RFC 6066) */
+    uint16_t peer_signature_scheme;  /* TLS SignatureScheme the peer signed with, 0: none */
+    uint16_t local_signature_scheme; /* ours, 0: none */
+    bool resumed;
+    bool server;
+    uint8_t session_id[32];
+    uint8_t session_id_len;
+    uint8_t alpn[255];
+    uint8_t alpn_len;             /* 0: none negotiated */
+    uint8_t tls_unique[64];       /* first Finished (TLS 1.2); secret-grade: wiped */
+    uint8_t tls_unique_len;       /* 0 with TLS 1.3 */
+    struct osspi_der *peer_chain; /* leaf first, as sent */
+    size_t peer_chain_count;
+    struct osspi_der *local_chain; /* leaf first, as sent by us; count 0: none */
+    size_t local_chain_count;
+    int64_t peer_not_after; /* unix seconds of the leaf, INT64_MAX: no certificate */
+};
+
+void osspi_tls_facts_clear(struct osspi_tls_facts *facts);
+
+enum osspi_tls_step {
+    OSSPI_TLS_WANT_INPUT, /* feed another record */
+    OSSPI_TLS_DONE,       /* the handshake is complete (its last flight may be waiting) */
+    OSSPI_TLS_FAILED      /* see osspi_tls_failure(); an alert may be waiting in the flight */
+};
+
+/**
+ * Starts a connection. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_NO_CREDENTIALS (server without a
+ * certificate); SEC_E_ALGORITHM_MISMATCH (no protocol or suite left); SEC_E_INTERNAL_ERROR.
+ */
+SECURITY_STATUS osspi_tls_new(const struct osspi_tls_setup *setup, struct osspi_tls **ret_tls)
+    __attribute__((warn_unused_result));
+void osspi_tls_free(struct osspi_tls *tls); /* NULL is a no-op; wipes */
+
+/** Feeds exactly one whole record (header included) and goes on with the handshake; NULL, 0 starts
+ * it. Never sees a byte behind the record. */
+enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *record, size_t len);
+
+/** Status of the failure, mapped (verify verdict, alert received, alert sent, library error). */
+SECURITY_STATUS osspi_tls_failure(const struct osspi_tls *tls);
+
+/** Words on the failure for OsspiGetErrorDetail; never NULL. Valid until the next call. */
+const char *osspi_tls_detail(const struct osspi_tls *tls);
+
+/** Bytes waiting to be sent; borrowed until the next call on tls. */
+void osspi_tls_flight(const struct osspi_tls *tls, const uint8_t **ret_bytes, size_t *ret_len);
+void osspi_tls_flight_sent(struct osspi_tls *tls); /* drops and wipes them */
+
+/** Copies the facts of a completed handshake. SEC_E_OK or SEC_E_INSUFFICIENT_MEMORY. */
+SECURITY_STATUS osspi_tls_facts(struct osspi_tls *tls, struct osspi_tls_facts *ret_facts);
+
+/** RFC 5705 exporter; SEC_E_OK, SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INTERNAL_ERROR. */
+SECURITY_STATUS osspi_tls_export(struct osspi_tls *tls, const char *label, size_t label_len,
+                                 const uint8_t *context, size_t context_len, uint8_t *out,
+                                 size_t out_len);
+
+/**
+ * Makes an alert record in the flight. close_notify (0) once the handshake is done; any alert while
+ * what we send is not protected yet. OpenSSL has no call for other alerts under protection.
+ *
+ * @return SEC_E_OK; SEC_E_UNSUPPORTED_FUNCTION: this alert cannot be sent in this state, nothing
+ * was put into the flight; SEC_E_INSUFFICIENT_MEMORY.
+ */
+SECURITY_STATUS osspi_tls_alert(struct osspi_tls *tls, uint8_t level, uint8_t description);
+
+/** Whether sessions of this connection may be resumed (SCHANNEL_SESSION_TOKEN). Off: those that are
+ * kept for the same credential and target go, and none is kept any more. On: sessions that come
+ * from now on are kept. (tls_reconnects.c) */
+void osspi_tls_reconnects(struct osspi_tls *tls, bool enabled);
+
+/* ---- records after the handshake, for record_tls.c alone ---- */
+
+enum osspi_tls_record {
+    OSSPI_TLS_APPLICATION,    /* *ret_len bytes of plaintext (may be 0) */
+    OSSPI_TLS_POST_HANDSHAKE, /* a handshake message: ticket, KeyUpdate, HelloRequest; absorbed */
+    OSSPI_TLS_CLOSED,         /* close_notify */
+    OSSPI_TLS_BROKEN          /* see osspi_tls_failure() */
+};
+
+/** Opens exactly one whole record into out, which has room for the plaintext (it may point into the
+ * record's own memory, behind header and explicit nonce). The record is left as it is unless out
+ * points into it. */
+enum osspi_tls_record osspi_tls_open(struct osspi_tls *tls, const uint8_t *record, size_t len,
+                                     uint8_t *out, size_t *ret_len);
+
+/**
+ * Seals up to facts.max_fragment bytes into exactly one record in the flight. A record that the TLS
+ * library sends beside it (KeyUpdate answer, or ours at the record limit of a key) stands before it
+ * in the flight. No bytes, no record: the flight stays as it is and the status is SEC_E_OK.
+ *
+ * @return SEC_E_OK; SEC_E_INVALID_PARAMETER: too long; SEC_E_CONTEXT_EXPIRED: closed for writing;
+ *         SEC_E_ENCRYPT_FAILURE: broken, or a TLS 1.2 key is used up; SEC_E_INSUFFICIENT_MEMORY.
+ */
+SECURITY_STATUS osspi_tls_seal(struct osspi_tls *tls, const uint8_t *data, size_t len);
+
+/** Lets the TLS library send what it owes (answer to a KeyUpdate); into the flight. */
+SECURITY_STATUS osspi_tls_settle(struct osspi_tls *tls);
+
+/* ---- hashes that the rest of the package needs (tls_digest.c); no connection, thread-safe ---- */
+
+/**
+ * The hash of a certificate for tls-server-end-point (RFC 5929, 4.1): by the hash of the
+ * certificate's signature, SHA-256 where that is MD5 or SHA-1.
+ *
+ * @return SEC_E_OK; SEC_E_UNSUPPORTED_FUNCTION: the signature uses no hash, or more than one;
+ *         SEC_E_CERT_UNKNOWN: not a certificate; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR.
+ */
+SECURITY_STATUS osspi_tls_endpoint_hash(const struct osspi_der *certificate, uint8_t ret_hash[64],
+                                        size_t *ret_len);
+
+/** SHA-256 of some bytes. SEC_E_OK; SEC_E_INTERNAL_ERROR. */
+SECURITY_STATUS osspi_tls_sha256(const void *bytes, size_t len, uint8_t ret_hash[32]);
+
+#endif

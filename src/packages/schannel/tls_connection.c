@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * One TLS connection: making it, its flight, its alerts, its end; see tls.h. Not thread-safe: the
+ * caller serialises calls on one connection.
+ */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/tls_internal.h"
+
+#define FLIGHT_KEPT 4096u /* a larger flight buffer is freed once it is sent */
+
+/* ---- making and freeing ---- */
+
+static bool copy_setup(struct osspi_tls *tls, const struct osspi_tls_setup *setup)
+{
+    tls->server = setup->server;
+    tls->target_is_ip = setup->target_is_ip;
+    tls->verify_peer = setup->verify_peer;
+    tls->verify_name = setup->verify_name;
+    tls->max_fragment = OSSPI_TLS_MAX_FRAGMENT;
+    tls->origin.not_after = INT64_MAX;
+    if (setup->target != NULL) {
+        tls->target = osspi_strdup(setup->target);
+        if (tls->target == NULL)
+            return false;
+    }
+    if (setup->alpn != NULL && setup->alpn_len > 0) {
+        tls->alpn = osspi_memdup(setup->alpn, setup->alpn_len);
+        if (tls->alpn == NULL)
+            return false;
+        tls->alpn_len = setup->alpn_len;
+    }
+    return true;
+}
+
+static bool prepare_server(struct osspi_tls *tls, const struct osspi_tls_setup *setup)
+{
+    /* Part of the session's context: a session from a connection that asked for no certificate, or
+     * did not verify it, must not serve one that does. */
+    uint8_t context[sizeof(tls->config->session_context)];
+    const uint8_t policy = (uint8_t)((setup->request_client_cert ? 1 : 0) |
+                                     (setup->request_client_cert && setup->verify_peer ? 2 : 0));
+
+    memcpy(context, tls->config->session_context, sizeof(context));
+    context[sizeof(context) - 1] ^= policy;
+    if (SSL_set_session_id_context(tls->ssl, context, sizeof(context)) != 1)
+        return false;
+    /* No FAIL_IF_NO_PEER_CERT: a request is not a requirement, the application decides. */
+    if (setup->request_client_cert)
+        SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, NULL);
+    if (!tls->allow_tickets) {
+        SSL_set_options(tls->ssl, SSL_OP_NO_TICKET);
+        if (SSL_set_num_tickets(tls->ssl, 0) != 1)
+            return false;
+    }
+    SSL_set_accept_state(tls->ssl);
+    return true;
+}
+
+static bool prepare_client(struct osspi_tls *tls)
+{
+    if (tls->target != NULL && !tls->target_is_ip &&
+        SSL_set_tlsext_host_name(tls->ssl, tls->target) != 1)
+        return false;
+    /* This one function of OpenSSL returns 0 for success. */
+    if (tls->alpn != NULL &&
+        SSL_set_alpn_protos(tls->ssl, tls->alpn, (unsigned int)tls->alpn_len) != 0)
+        return false;
+    if (!tls->allow_tickets)
+        SSL_set_options(tls->ssl, SSL_OP_NO_TICKET);
+    SSL_set_connect_state(tls->ssl);
+    return true;
+}
+
+static void start_origin(struct osspi_tls *tls)
+{
+    tls->origin.expires = (int64_t)time(NULL) + tls->config->lifespan_s;
+}
+
+/* Offers a session of an earlier connection, if there is one; decides the shard with it. */
+static SSL_SESSION *find_session(struct osspi_tls *tls, uint64_t credential_id, uint32_t *shard)
+{
+    const struct osspi_session_name name = {credential_id, tls->target};
+    struct osspi_session_origin origin;
+
+    if (tls->server || !tls->allow_tickets || tls->target == NULL)
+        return NULL;
+    SSL_SESSION *session =
+        osspi_session_take(&name, tls->verify_peer, tls->verify_name, shard, &origin);
+    if (session != NULL)
+        tls->origin = origin;
+    return session;
+}
+
+static SECURITY_STATUS make_ssl(struct osspi_tls *tls, const struct osspi_tls_setup *setup,
+                                SSL_SESSION *session)
+{
+    tls->ssl = SSL_new(tls->config->ctx);
+    if (tls->ssl == NULL)
+        return osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
+    BIO *bio = osspi_tls_bio_new(tls);
+    if (bio == NULL)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    SSL_set_bio(tls->ssl, bio, bio);
+    SSL_set_app_data(tls->ssl, tls);
+    SSL_set_msg_callback(tls->ssl, osspi_tls_on_message);
+    SSL_set_msg_callback_arg(tls->ssl, tls);
+    if (!(tls->server ? prepare_server(tls, setup) : prepare_client(tls)))
+        return osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
+    if (session != NULL)
+        tls->offered_session = SSL_set_session(tls->ssl, session) == 1;
+    if (!tls->offered_session) {
+        tls->origin = (struct osspi_session_origin){.not_after = INT64_MAX};
+        start_origin(tls);
+    }
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS build(struct osspi_tls *tls, const struct osspi_tls_setup *setup)
+{
+    uint32_t shard = osspi_shard_next();
+
+    if (!copy_setup(tls, setup))
+        return SEC_E_INSUFFICIENT_MEMORY;
+    tls->allow_tickets = setup->allow_tickets &&
+                         (setup->credential->config->flags & SCH_CRED_DISABLE_RECONNECTS) == 0;
+    SSL_SESSION *session = find_session(tls, setup->credential->id, &shard);
+    SECURITY_STATUS status = osspi_tls_config_get(setup->credential, shard, &tls->config);
+    ERR_clear_error();
+    if (status == SEC_E_OK)
+        status = make_ssl(tls, setup, session);
+    SSL_SESSION_free(session);
+    ERR_clear_error();
+    return status;
+}
+
+static void free_tlsp(struct osspi_tls **tls)
+{
+    osspi_tls_free(*tls);
+}
+
+SECURITY_STATUS osspi_tls_new(const struct osspi_tls_setup *setup, struct osspi_tls **ret_tls)
+{
+    if (setup->server && setup->credential->config->identity_count == 0)
+        return SEC_E_NO_CREDENTIALS;
+    struct osspi_tls *tls osspi_auto(free_tlsp) = osspi_alloc(sizeof(*tls));
+    if (tls == NULL)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    tls->epoch = osspi_fork_epoch();
+    const SECURITY_STATUS status = build(tls, setup);
+    if (status == SEC_E_OK)
+        *ret_tls = OSSPI_TAKE(tls);
+    return status;
+}
+
+void osspi_tls_free(struct osspi_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    osspi_secret_free(tls->flight, tls->flight_size);
+    tls->flight = NULL;
+    tls->flight_len = tls->flight_size = 0;
+    if (tls->epoch != osspi_fork_epoch()) {
+        osspi_shard_abandon(&tls->abandoned);
+        return;
+    }
+    if (tls->ssl != NULL) {
+        /* Keeps SSL_free() from looking for the session in a cache that is not used. */
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(tls->ssl);
+        ERR_clear_error();
+    }
+    osspi_tls_config_unref(tls->config);
+    osspi_free(tls->target);
+    osspi_free(tls->alpn);
+    osspi_secret_free(tls, sizeof(*tls));
+}
+
+/* ---- what the caller asks ---- */
+
+SECURITY_STATUS osspi_tls_failure(const struct osspi_tls *tls)
+{
+    return tls->failure;
+}
+
+const char *osspi_tls_detail(const struct osspi_tls *tls)
+{
+    return tls->detail;
+}
+
+void osspi_tls_flight(const struct osspi_tls *tls, const uint8_t **ret_bytes, size_t *ret_len)
+{
+    *ret_bytes = tls->flight;
+    *ret_len = tls->flight_len;
+}
+
+void osspi_tls_flight_sent(struct osspi_tls *tls)
+{
+    if (tls->flight_size > FLIGHT_KEPT) {
+        osspi_secret_free(tls->flight, tls->flight_len);
+        tls->flight = NULL;
+        tls->flight_size = 0;
+    } else if (tls->flight_len > 0) {
+        osspi_secure_zero(tls->flight, tls->flight_len);
+    }
+    tls->flight_len = 0;
+}
+
+/* ---- alerts ---- */
+
+static SECURITY_STATUS close_notify(struct osspi_tls *tls)
+{
+    ERR_clear_error();
+    const int sent = SSL_shutdown(tls->ssl);
+    const SECURITY_STATUS status =
+        sent >= 0 ? SEC_E_OK : osspi_tls_queue_status(SEC_E_UNSUPPORTED_FUNCTION);
+    ERR_clear_error();
+    return tls->no_memory ? SEC_E_INSUFFICIENT_MEMORY : status;
+}
+
+static SECURITY_STATUS plain_alert(struct osspi_tls *tls, uint8_t level, uint8_t description)
+{
+    const uint8_t record[] = {OSSPI_TLS_TYPE_ALERT, 3, 3, 0, 2, level, description};
+
+    if (!osspi_tls_flight_reserve(tls, sizeof(record)))
+        return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(tls->flight + tls->flight_len, record, sizeof(record));
+    tls->flight_len += sizeof(record);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_tls_alert(struct osspi_tls *tls, uint8_t level, uint8_t description)
+{
+    SECURITY_STATUS status = SEC_E_UNSUPPORTED_FUNCTION;
+
+    if (tls->epoch != osspi_fork_epoch())
+        return SEC_E_CONTEXT_EXPIRED;
+    if (tls->closed_out || tls->alert_sent)
+        return SEC_E_OK; /* said once, and nothing can follow */
+    if (tls->established && description == SSL3_AD_CLOSE_NOTIFY && tls->failure == SEC_E_OK)
+        status = close_notify(tls);
+    else if (!tls->established && !tls->write_protected)
+        status = plain_alert(tls, level, description);
+    if (status == SEC_E_OK)
+        tls->closed_out = true;
+    return status;
+}

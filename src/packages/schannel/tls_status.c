@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * From what OpenSSL says to the statuses of SSPI, with words for a person; the tables of this file
+ * are the one place for it. Works on the calling thread's OpenSSL error queue and leaves it empty.
+ */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/sslerr.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "packages/schannel/tls_internal.h"
+
+/* Reasons that say more than the alert that goes with them. */
+static const struct {
+    int reason;
+    SECURITY_STATUS status;
+} reasons[] = {
+    /* not TLS at all: plain HTTP, or bytes whose header has no TLS version */
+    {SSL_R_HTTP_REQUEST, SEC_E_INVALID_TOKEN},
+    {SSL_R_HTTPS_PROXY_REQUEST, SEC_E_INVALID_TOKEN},
+    {SSL_R_WRONG_VERSION_NUMBER, SEC_E_INVALID_TOKEN},
+    {SSL_R_WRONG_SSL_VERSION, SEC_E_INVALID_TOKEN},
+    /* nothing in common */
+    {SSL_R_UNSUPPORTED_PROTOCOL, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_VERSION_TOO_LOW, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_PROTOCOLS_AVAILABLE, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_UNSUPPORTED_SSL_VERSION, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_UNKNOWN_PROTOCOL, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_INAPPROPRIATE_FALLBACK, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_SHARED_CIPHER, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_CIPHERS_AVAILABLE, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_SHARED_GROUPS, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_SUITABLE_KEY_SHARE, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_SUITABLE_GROUPS, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_DH_KEY_TOO_SMALL, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_R_NO_APPLICATION_PROTOCOL, SEC_E_APPLICATION_PROTOCOL_MISMATCH},
+    /* a record or message whose protection does not hold */
+    {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SEC_E_MESSAGE_ALTERED},
+    {SSL_R_DIGEST_CHECK_FAILED, SEC_E_MESSAGE_ALTERED},
+    {SSL_R_BAD_SIGNATURE, SEC_E_DECRYPT_FAILURE},
+    {SSL_R_DECRYPTION_FAILED, SEC_E_DECRYPT_FAILURE},
+};
+
+/* Alerts that we sent: the rest is SEC_E_ILLEGAL_MESSAGE, the peer broke a rule. */
+static const struct {
+    uint8_t alert;
+    SECURITY_STATUS status;
+} sent_alerts[] = {
+    {SSL_AD_BAD_RECORD_MAC, SEC_E_MESSAGE_ALTERED},
+    {SSL_AD_DECRYPTION_FAILED, SEC_E_DECRYPT_FAILURE},
+    {SSL_AD_DECRYPT_ERROR, SEC_E_DECRYPT_FAILURE},
+    {SSL_AD_HANDSHAKE_FAILURE, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_AD_PROTOCOL_VERSION, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_AD_INSUFFICIENT_SECURITY, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_AD_BAD_CERTIFICATE, SEC_E_CERT_UNKNOWN},
+    {SSL_AD_UNSUPPORTED_CERTIFICATE, SEC_E_CERT_UNKNOWN},
+    {SSL_AD_CERTIFICATE_UNKNOWN, SEC_E_CERT_UNKNOWN},
+    {SSL_AD_INTERNAL_ERROR, SEC_E_INTERNAL_ERROR},
+    {SSL_AD_NO_APPLICATION_PROTOCOL, SEC_E_APPLICATION_PROTOCOL_MISMATCH},
+};
+
+/* Alerts that the peer sent: the rest is SEC_E_ILLEGAL_MESSAGE. What the peer thinks of our
+ * certificate is in the words alone; the certificate statuses speak of the peer's. */
+static const struct {
+    uint8_t alert;
+    SECURITY_STATUS status;
+} received_alerts[] = {
+    {SSL_AD_PROTOCOL_VERSION, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_AD_INSUFFICIENT_SECURITY, SEC_E_ALGORITHM_MISMATCH},
+    {SSL_AD_NO_APPLICATION_PROTOCOL, SEC_E_APPLICATION_PROTOCOL_MISMATCH},
+};
+
+static SECURITY_STATUS status_of_received(uint8_t alert)
+{
+    for (size_t i = 0; i < OSSPI_COUNT_OF(received_alerts); i++) {
+        if (received_alerts[i].alert == alert)
+            return received_alerts[i].status;
+    }
+    return SEC_E_ILLEGAL_MESSAGE;
+}
+
+static SECURITY_STATUS status_of_sent(uint8_t alert)
+{
+    for (size_t i = 0; i < OSSPI_COUNT_OF(sent_alerts); i++) {
+        if (sent_alerts[i].alert == alert)
+            return sent_alerts[i].status;
+    }
+    return SEC_E_ILLEGAL_MESSAGE;
+}
+
+static bool status_of_reason(unsigned long error, SECURITY_STATUS *ret_status)
+{
+    if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+        return false;
+    for (size_t i = 0; i < OSSPI_COUNT_OF(reasons); i++) {
+        if (reasons[i].reason == ERR_GET_REASON(error)) {
+            *ret_status = reasons[i].status;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first error is the cause, what follows is who passed it on. Empties the queue. */
+static unsigned long take_cause(bool *ret_no_memory)
+{
+    const unsigned long cause = ERR_get_error();
+
+    *ret_no_memory = false;
+    for (unsigned long error = cause; error != 0; error = ERR_get_error()) {
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+            *ret_no_memory = true;
+    }
+    return cause;
+}
+
+SECURITY_STATUS osspi_tls_queue_status(SECURITY_STATUS otherwise)
+{
+    bool no_memory;
+
+    (void)take_cause(&no_memory);
+    return no_memory ? SEC_E_INSUFFICIENT_MEMORY : otherwise;
+}
+
+void osspi_tls_fail_with(struct osspi_tls *tls, SECURITY_STATUS status, const char *format, ...)
+{
+    va_list arguments;
+
+    if (tls->failure != SEC_E_OK)
+        return;
+    tls->failure = status;
+    va_start(arguments, format);
+    vsnprintf(tls->detail, sizeof(tls->detail), format, arguments);
+    va_end(arguments);
+}
+
+/* The alert alone has to tell; none, and it was nobody's fault but ours. */
+static SECURITY_STATUS status_without_reason(const struct osspi_tls *tls)
+{
+    return tls->alert_sent ? status_of_sent(tls->alert_out) : SEC_E_INTERNAL_ERROR;
+}
+
+void osspi_tls_fail(struct osspi_tls *tls, const char *function)
+{
+    bool no_memory;
+    const unsigned long cause = take_cause(&no_memory);
+    SECURITY_STATUS status = SEC_E_INTERNAL_ERROR;
+
+    if (no_memory || tls->no_memory) {
+        /* Also instead of a verdict that was reached for want of memory. */
+        tls->failure = SEC_E_OK;
+        osspi_tls_fail_with(tls, SEC_E_INSUFFICIENT_MEMORY, "%s: out of memory", function);
+    } else if (tls->alert_received) {
+        osspi_tls_fail_with(tls, status_of_received(tls->alert_in),
+                            "the peer sent the alert \"%s\" (%u)",
+                            SSL_alert_desc_string_long(tls->alert_in), tls->alert_in);
+    } else {
+        const char *text = ERR_reason_error_string(cause);
+        if (!status_of_reason(cause, &status))
+            status = status_without_reason(tls);
+        osspi_tls_fail_with(tls, status, "%s: %s", function,
+                            text != NULL ? text : "failed without a reason");
+    }
+}

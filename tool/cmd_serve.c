@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * sspi serve: the command line of the HTTPS server in server.c.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <opensspi.h>
+
+#include "options.h"
+#include "server.h"
+#include "text.h"
+#include "tls.h"
+
+static const char help[] =
+    "Usage: sspi serve [DIR] --cert FILE [OPTION...]\n"
+    "\n"
+    "Serves a directory (default: this one) over HTTPS, HTTP/1.1, GET and HEAD. Every leg of "
+    "every\n"
+    "handshake is an asynchronous call; the thread that runs the event loop never does one "
+    "itself.\n"
+    "Symbolic links are not followed, names that begin with a dot are not served.\n"
+    "\n"
+    "  --cert FILE            certificate with its chain, PEM (required)\n"
+    "  --key FILE             its key, PEM; default: in the same file\n"
+    "  --password SOURCE      of the key: pass:TEXT, env:NAME or file:PATH\n"
+    "  --address ADDRESS      where to listen, default 127.0.0.1\n"
+    "  --port N               default 8443; 0 = any free one\n"
+    "  --alpn LIST            application protocols, default http/1.1; \"\" = none\n"
+    "  --tls 1.2|1.3          only this version\n"
+    "  --no-tickets           no session resumption\n"
+    "  --workers N            threads for handshakes; default: one per CPU\n"
+    "  --max-connections N    at a time, default 256; more wait in the backlog\n"
+    "  --handshake-timeout MS default 10000\n"
+    "  --idle-timeout MS      for a request to arrive and a chunk to leave, default 15000\n"
+    "  --seconds N            stop after this time; default: on SIGINT or SIGTERM\n"
+    "  --verbose              a line for each request and each failure\n"
+    "\n"
+    "One line tells when it is ready: listening on https://127.0.0.1:8443/\n"
+    "\n"
+    "Examples:\n"
+    "  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \\\n"
+    "      -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem\n"
+    "  sspi serve public --cert cert.pem --key key.pem --verbose\n"
+    "  curl --cacert cert.pem https://localhost:8443/\n"
+    "\n" TOOL_EXIT_HELP;
+
+struct arguments {
+    struct server_options server;
+    struct tls_options tls;
+    const char *alpn;
+    const char *directory;
+    unsigned workers;
+    bool no_tickets;
+};
+
+static int open_root(const char *directory)
+{
+    int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        text_complain("cannot serve %s: %s", directory, strerror(errno));
+    return root;
+}
+
+static int serve(const struct arguments *arguments)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (!server) {
+        text_complain("out of memory");
+        return TOOL_LOCAL;
+    }
+    server->options = arguments->server;
+    int code = TOOL_USAGE;
+    if (arguments->alpn[0] && !tls_alpn_set(&server->alpn, arguments->alpn)) {
+        code = text_usage("serve", "--alpn does not take '%s'", arguments->alpn);
+    } else if ((server->root = open_root(arguments->directory)) < 0) {
+        code = TOOL_LOCAL;
+    } else {
+        code = tls_configure(NULL, arguments->workers);
+        if (code == TOOL_OK)
+            code = tls_acquire(&arguments->tls, &server->credential);
+        if (code == TOOL_OK) {
+            code = server_run(server);
+            FreeCredentialsHandle(&server->credential);
+            OsspiShutdown(1000);
+        }
+        close(server->root);
+    }
+    free(server);
+    return code;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct arguments arguments = {
+        .server = {.address = "127.0.0.1",
+                   .port = 8443,
+                   .max_connections = 256,
+                   .handshake_ms = 10000,
+                   .idle_ms = 15000},
+        .tls = {.server = true},
+        .alpn = "http/1.1",
+        .directory = ".",
+    };
+    const struct option_spec specs[] = {
+        {"cert", OPTION_TEXT, &arguments.tls.cert, 0, 0},
+        {"key", OPTION_TEXT, &arguments.tls.key, 0, 0},
+        {"password", OPTION_TEXT, &arguments.tls.password, 0, 0},
+        {"address", OPTION_TEXT, &arguments.server.address, 0, 0},
+        {"port", OPTION_NUMBER, &arguments.server.port, 0, 65535},
+        {"alpn", OPTION_TEXT, &arguments.alpn, 0, 0},
+        {"tls", OPTION_TLS, &arguments.tls.version, 0, 0},
+        {"no-tickets", OPTION_FLAG, &arguments.no_tickets, 0, 0},
+        {"workers", OPTION_NUMBER, &arguments.workers, 1, 1024},
+        {"max-connections", OPTION_NUMBER, &arguments.server.max_connections, 1, 100000},
+        {"handshake-timeout", OPTION_NUMBER, &arguments.server.handshake_ms, 1, 3600000},
+        {"idle-timeout", OPTION_NUMBER, &arguments.server.idle_ms, 1, 3600000},
+        {"seconds", OPTION_NUMBER, &arguments.server.seconds, 1, 1000000},
+        {"verbose", OPTION_FLAG, &arguments.server.verbose, 0, 0},
+        {NULL, OPTION_FLAG, NULL, 0, 0},
+    };
+    const struct option_set set = {"serve", help, specs, &arguments.directory, 0, 1};
+    int code = options_read(&set, argc, argv);
+    if (code != OPTIONS_GO)
+        return code;
+    if (!arguments.tls.cert)
+        return text_usage("serve", "a server needs a certificate: --cert FILE");
+    arguments.server.tickets = !arguments.no_tickets;
+    if (arguments.no_tickets)
+        arguments.tls.flags |= SCH_CRED_DISABLE_RECONNECTS;
+    return serve(&arguments);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * HTTP/1.1 (RFC 9110, 9112) for `sspi serve`.
+ *
+ * http-parser does the reading; what is here sets limits, pauses it after each request, and writes
+ * answers. A request that breaks a rule is answered and its connection closed, so that nothing
+ * that follows can be taken for a request of its own.
+ */
+#include "http.h"
+
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "files.h"
+
+static struct http_request *request_of(http_parser *parser)
+{
+    return parser->data;
+}
+
+/* The first reason counts. A value other than 0 stops the parser. */
+static int refuse(struct http_request *request, int status)
+{
+    if (request->refusal == 0)
+        request->refusal = status;
+    return -1;
+}
+
+static int on_url(http_parser *parser, const char *data, size_t len)
+{
+    struct http_request *request = request_of(parser);
+    if (len > sizeof(request->target) - request->target_len)
+        return refuse(request, 414);
+    memcpy(request->target + request->target_len, data, len);
+    request->target_len += len;
+    return 0;
+}
+
+static int on_header_field(http_parser *parser, const char *data, size_t len)
+{
+    struct http_request *request = request_of(parser);
+    if (request->in_value) {
+        request->in_value = false;
+        request->field_len = 0;
+    }
+    /* Only "host" is of interest, so a longer name need not fit. */
+    for (size_t i = 0; i < len; i++, request->field_len++) {
+        if (request->field_len < sizeof(request->field))
+            request->field[request->field_len] = data[i];
+    }
+    return 0;
+}
+
+static int on_header_value(http_parser *parser, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    struct http_request *request = request_of(parser);
+    if (!request->in_value && request->field_len == 4 &&
+        strncasecmp(request->field, "host", 4) == 0)
+        request->host_count++;
+    request->in_value = true;
+    return 0;
+}
+
+static int on_headers_complete(http_parser *parser)
+{
+    struct http_request *request = request_of(parser);
+    request->headers_done = true;
+    bool needs_host = parser->http_major > 1 || (parser->http_major == 1 && parser->http_minor > 0);
+    if (parser->http_major != 1)
+        return refuse(request, 505);
+    if (request->host_count > 1 || (needs_host && request->host_count == 0))
+        return refuse(request, 400);
+    if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
+        return refuse(request, 405);
+    return 0;
+}
+
+static int on_body(http_parser *parser, const char *data, size_t len)
+{
+    (void)data;
+    struct http_request *request = request_of(parser);
+    request->body_len += len;
+    return request->body_len > HTTP_BODY_LIMIT ? refuse(request, 413) : 0;
+}
+
+static int on_message_complete(http_parser *parser)
+{
+    request_of(parser)->complete = true;
+    http_parser_pause(parser, 1);
+    return 0;
+}
+
+static const http_parser_settings settings = {
+    .on_url = on_url,
+    .on_header_field = on_header_field,
+    .on_header_value = on_header_value,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+void http_request_init(struct http_request *request)
+{
+    memset(request, 0, sizeof(*request));
+    http_parser_set_max_header_size(HTTP_HEAD_LIMIT); /* of the process; always the same value */
+    http_parser_init(&request->parser, HTTP_REQUEST);
+    request->parser.data = request;
+}
+
+void http_request_next(struct http_request *request)
+{
+    http_parser parser = request->parser;
+    http_parser_pause(&parser, 0);
+    memset(request, 0, sizeof(*request));
+    request->parser = parser;
+}
+
+bool http_request_feed(struct http_request *request, const void *data, size_t len, size_t *ret_used)
+{
+    *ret_used = http_parser_execute(&request->parser, &settings, data, len);
+    enum http_errno error = HTTP_PARSER_ERRNO(&request->parser);
+    if (error == HPE_HEADER_OVERFLOW)
+        refuse(request, 431);
+    else if (error != HPE_OK && error != HPE_PAUSED)
+        refuse(request, 400);
+    /* An offer to switch protocols stops the parser too; we stay with HTTP/1.1 and close. */
+    if (request->parser.upgrade)
+        request->complete = true;
+    return request->complete || request->refusal;
+}
+
+static void http_date(time_t time, char *buffer, size_t size)
+{
+    struct tm parts;
+    if (!gmtime_r(&time, &parts) ||
+        strftime(buffer, size, "%a, %d %b %Y %H:%M:%S GMT", &parts) == 0)
+        buffer[0] = '\0';
+}
+
+/* The page that goes with a status other than 200. */
+static bool write_page(struct http_response *response)
+{
+    const char *words = http_status_str((enum http_status)response->status);
+    return bytes_printf(&response->body, "<!doctype html>\n<title>%d %s</title>\n<h1>%d %s</h1>\n",
+                        response->status, words, response->status, words);
+}
+
+/* The target of a 301: the path with its slash. A leading "//" would name another host. */
+static bool write_location(struct http_response *response, const struct http_request *request)
+{
+    const char *path = request->target;
+    size_t len = request->target_len;
+    const char *query = memchr(path, '?', len);
+    if (query)
+        len = (size_t)(query - path);
+    while (len > 1 && path[1] == '/') {
+        path++;
+        len--;
+    }
+    return bytes_printf(&response->head, "Location: %.*s/\r\n", (int)len, path);
+}
+
+static bool write_head(struct http_response *response, const struct http_request *request,
+                       const struct files_found *found)
+{
+    char date[40], modified[40] = "";
+    http_date(time(NULL), date, sizeof(date));
+    if (found->fd >= 0)
+        http_date(found->modified, modified, sizeof(modified));
+
+    struct bytes *head = &response->head;
+    bool done =
+        bytes_printf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: sspi\r\n", response->status,
+                     http_status_str((enum http_status)response->status), date);
+    done = done && bytes_printf(head, "Content-Type: %s\r\nContent-Length: %llu\r\n", found->type,
+                                (unsigned long long)response->length);
+    done = done && bytes_printf(head, "X-Content-Type-Options: nosniff\r\n");
+    if (modified[0])
+        done = done && bytes_printf(head, "Last-Modified: %s\r\n", modified);
+    if (response->status == 405)
+        done = done && bytes_printf(head, "Allow: GET, HEAD\r\n");
+    if (response->status == 301)
+        done = done && write_location(response, request);
+    return done && bytes_printf(head, "Connection: %s\r\n\r\n",
+                                response->keep_alive ? "keep-alive" : "close");
+}
+
+bool http_respond(struct http_request *request, int root, struct http_response *ret_response)
+{
+    struct http_response response = {.status = request->refusal, .fd = -1};
+    struct files_found found = {.fd = -1};
+    if (!request->refusal) {
+        response.status = files_open(root, request->target, request->target_len, &found);
+        response.keep_alive = http_should_keep_alive(&request->parser) && !request->parser.upgrade;
+    }
+    response.fd = found.fd;
+    response.body = found.body;
+    bool done = true;
+    if (response.status != 200) {
+        found.type = "text/html; charset=utf-8";
+        bytes_clear(&response.body);
+        done = write_page(&response);
+    }
+    response.length = response.fd >= 0 ? found.size : response.body.len;
+    done = done && write_head(&response, request, &found);
+    if (!done) {
+        http_response_clear(&response);
+        *ret_response = response;
+        return false;
+    }
+    if (request->headers_done && request->parser.method == HTTP_HEAD)
+        response.length = 0;
+    *ret_response = response;
+    return true;
+}
+
+void http_response_clear(struct http_response *response)
+{
+    if (response->fd >= 0)
+        close(response->fd);
+    bytes_clear(&response->head);
+    bytes_clear(&response->body);
+    *response = (struct http_response){.fd = -1};
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * HTTP/1.1 for `sspi serve`: requests in (http-parser reads them), answers out (GET and HEAD only).
+ *
+ * Knows neither sockets nor TLS: plaintext is fed in, and an answer is a head, a body in memory or
+ * an open file. One request at a time; what follows a complete request is left to the caller.
+ */
+#ifndef SSPI_TOOL_HTTP_H
+#define SSPI_TOOL_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <http_parser.h>
+
+#include "bytes.h"
+
+#define HTTP_TARGET_SIZE 4096
+#define HTTP_HEAD_LIMIT  16384 /* bytes of one request's line and headers */
+#define HTTP_BODY_LIMIT  65536 /* bytes of a request's body, which is thrown away */
+
+struct http_request {
+    http_parser parser;
+    char target[HTTP_TARGET_SIZE];
+    size_t target_len;
+    size_t body_len;
+    char field[8]; /* the start of the header's name in hand, lower case */
+    size_t field_len;
+    bool in_value;
+    unsigned host_count;
+    bool headers_done, complete;
+    int refusal; /* HTTP status to answer at once, or 0 */
+};
+
+struct http_response {
+    int status;
+    bool keep_alive;
+    struct bytes head;
+    struct bytes body; /* what to send after the head, if there is no file */
+    int fd;            /* or a file, else -1 */
+    uint64_t length;   /* bytes after the head that are really sent: 0 for HEAD */
+};
+
+/** Makes the object ready for a connection's first request. */
+void http_request_init(struct http_request *request);
+
+/** Makes it ready for the next one. */
+void http_request_next(struct http_request *request);
+
+/**
+ * Reads plaintext.
+ *
+ * @param ret_used [out] bytes taken; fewer than len only once the request is complete or refused
+ * @return true once there is something to answer (request->complete or request->refusal)
+ */
+bool http_request_feed(struct http_request *request, const void *data, size_t len,
+                       size_t *ret_used);
+
+/**
+ * Answers a request from the directory `root`, or with the refusal's page.
+ *
+ * @return false if there is no memory; the response is then empty
+ */
+bool http_respond(struct http_request *request, int root, struct http_response *ret_response);
+
+/** Closes the file and frees the memory. */
+void http_response_clear(struct http_response *response);
+
+#endif

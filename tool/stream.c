@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The client side of one TLS connection: credential, legs, records, shutdown.
+ */
+#include "stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net.h"
+
+#define STREAM_FLAGS \
+    (ISC_REQ_CONFIDENTIALITY | ISC_REQ_REPLAY_DETECT | ISC_REQ_SEQUENCE_DETECT | ISC_REQ_STREAM | \
+     ISC_REQ_ALLOCATE_MEMORY | ISC_REQ_EXTENDED_ERROR)
+#define READ_SIZE  16384
+#define WIRE_LIMIT 262144 /* no flight of a server comes near this */
+
+static void on_call_done(SspiAsyncContext *call, void *data)
+{
+    (void)call;
+    ((struct stream *)data)->call_done = true;
+}
+
+SECURITY_STATUS stream_init(struct stream *stream)
+{
+    stream->fd = -1;
+    SecInvalidateHandle(&stream->credential);
+    SecInvalidateHandle(&stream->context);
+    if (stream->sync)
+        return SEC_E_OK;
+    SECURITY_STATUS status = OsspiCreateCompletionQueue(&stream->queue);
+    if (status != SEC_E_OK)
+        return status;
+    stream->call = SspiCreateAsyncContext();
+    if (!stream->call)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    status = SspiSetAsyncNotifyCallback(stream->call, on_call_done, stream);
+    if (status == SEC_E_OK)
+        status = OsspiSetCompletionQueue(stream->call, stream->queue);
+    return status;
+}
+
+/* Waits for the call to complete. Nothing else may happen to this connection meanwhile: the call
+ * may be reading `wire`. A program with more to do would have this descriptor in its own loop. */
+static SECURITY_STATUS await_call(struct stream *stream, SECURITY_STATUS queued)
+{
+    if (queued != SEC_E_OK)
+        return queued;
+    struct pollfd item = {.fd = OsspiCompletionQueueFd(stream->queue), .events = POLLIN};
+    while (!stream->call_done) {
+        if (poll(&item, 1, -1) > 0)
+            OsspiDrainCompletions(stream->queue, 0);
+    }
+    return SspiGetAsyncCallStatus(stream->call);
+}
+
+/* Makes the call object ready for another call, which has until the deadline. */
+static void begin_call(struct stream *stream)
+{
+    int left = net_left_ms(stream->deadline_ms);
+    stream->call_done = false;
+    SspiReinitAsyncContext(stream->call);
+    OsspiSetAsyncTimeout(stream->call, left > 0 ? (ULONG)left : 1);
+}
+
+SECURITY_STATUS stream_acquire(struct stream *stream, struct tls_auth *auth)
+{
+    static char package[] = UNISP_NAME_A;
+    if (stream->sync)
+        return AcquireCredentialsHandleA(NULL, package, SECPKG_CRED_OUTBOUND, NULL,
+                                         &auth->credentials, NULL, NULL, &stream->credential, NULL);
+    begin_call(stream);
+    return await_call(stream, SspiAcquireCredentialsHandleAsyncA(
+                                  stream->call, NULL, package, SECPKG_CRED_OUTBOUND, NULL,
+                                  &auth->credentials, NULL, NULL, &stream->credential, NULL));
+}
+
+/* --- Legs ----------------------------------------------------------------------------------------
+ */
+
+/* Makes one call; in may be NULL. */
+static SECURITY_STATUS call_leg(struct stream *stream, PSecBufferDesc in, PSecBufferDesc out)
+{
+    bool first = !SecIsValidHandle(&stream->context);
+    PCtxtHandle context = first ? NULL : &stream->context;
+    ULONG flags = STREAM_FLAGS | stream->flags;
+    if (stream->sync)
+        return InitializeSecurityContextA(&stream->credential, context, (char *)stream->target,
+                                          flags, 0, SECURITY_NATIVE_DREP, in, 0, &stream->context,
+                                          out, &stream->attributes, NULL);
+    begin_call(stream);
+    return await_call(stream, SspiInitializeSecurityContextAsyncA(
+                                  stream->call, &stream->credential, context,
+                                  (char *)stream->target, flags, 0, SECURITY_NATIVE_DREP, in, 0,
+                                  &stream->context, out, &stream->attributes, NULL));
+}
+
+static void log_leg(struct stream *stream, const struct timeline_leg *leg)
+{
+    if (stream->legs.count < TIMELINE_LEGS)
+        stream->legs.legs[stream->legs.count] = *leg;
+    stream->legs.count++;
+}
+
+/* One leg on what has been received (nothing, if shutdown): its output goes to `outgoing`, its
+ * input is consumed as far as it was used. */
+static SECURITY_STATUS make_leg(struct stream *stream, bool shutdown)
+{
+    bool first = !SecIsValidHandle(&stream->context);
+    SecBuffer in[2] = {{(ULONG)stream->wire.len, SECBUFFER_TOKEN, stream->wire.data},
+                       {0, SECBUFFER_EMPTY, NULL}};
+    SecBuffer alpn = {stream->alpn.len, SECBUFFER_APPLICATION_PROTOCOLS, stream->alpn.bytes};
+    SecBuffer out = {0, SECBUFFER_TOKEN, NULL};
+    SecBufferDesc in_desc = {SECBUFFER_VERSION, 2, in};
+    SecBufferDesc alpn_desc = {SECBUFFER_VERSION, 1, &alpn};
+    SecBufferDesc out_desc = {SECBUFFER_VERSION, 1, &out};
+    PSecBufferDesc input = shutdown ? NULL : &in_desc;
+    if (first)
+        input = stream->alpn.len > 0 ? &alpn_desc : NULL;
+
+    struct timeline_leg leg = {.begin_us = net_now_us(),
+                               .input = input == &in_desc ? in[0].cbBuffer : 0};
+    leg.status = call_leg(stream, input, &out_desc);
+    leg.end_us = net_now_us();
+    leg.output = out.pvBuffer ? out.cbBuffer : 0;
+    log_leg(stream, &leg);
+
+    bool memory = bytes_append(&stream->outgoing, out.pvBuffer, leg.output);
+    FreeContextBuffer(out.pvBuffer);
+    if (input == &in_desc && leg.status != SEC_E_INCOMPLETE_MESSAGE) {
+        ULONG left = in[1].BufferType == SECBUFFER_EXTRA ? in[1].cbBuffer : 0;
+        bytes_consume(&stream->wire, stream->wire.len - (left <= leg.input ? left : leg.input));
+    }
+    return memory ? leg.status : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+/* --- The socket ----------------------------------------------------------------------------------
+ */
+
+static enum stream_result fail_tls(struct stream *stream, SECURITY_STATUS status)
+{
+    stream->status = status;
+    return STREAM_TLS;
+}
+
+static enum stream_result fail_system(struct stream *stream, int error)
+{
+    stream->error = error;
+    return STREAM_SYSTEM;
+}
+
+static enum stream_result await_socket(struct stream *stream, short events)
+{
+    for (;;) {
+        struct pollfd item = {.fd = stream->fd, .events = events};
+        int count = poll(&item, 1, net_left_ms(stream->deadline_ms));
+        if (count > 0)
+            return STREAM_OK;
+        if (count == 0)
+            return STREAM_TIMEOUT;
+        if (errno != EINTR)
+            return fail_system(stream, errno);
+    }
+}
+
+enum stream_result stream_send(struct stream *stream)
+{
+    while (stream->outgoing.len > 0) {
+        ssize_t count = send(stream->fd, stream->outgoing.data, stream->outgoing.len, MSG_NOSIGNAL);
+        if (count > 0)
+            bytes_consume(&stream->outgoing, (size_t)count);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return STREAM_OK;
+        else if (errno != EINTR)
+            return fail_system(stream, errno);
+    }
+    return STREAM_OK;
+}
+
+static enum stream_result send_all(struct stream *stream)
+{
+    for (;;) {
+        enum stream_result result = stream_send(stream);
+        if (result != STREAM_OK || stream->outgoing.len == 0)
+            return result;
+        result = await_socket(stream, POLLOUT);
+        if (result != STREAM_OK)
+            return result;
+    }
+}
+
+/* Reads once into `wire`; *ret_count is 0 if nothing is there now. */
+static enum stream_result read_wire(struct stream *stream, size_t *ret_count)
+{
+    *ret_count = 0;
+    if (stream->wire.len > WIRE_LIMIT)
+        return fail_tls(stream, SEC_E_ILLEGAL_MESSAGE);
+    if (!bytes_reserve(&stream->wire, READ_SIZE))
+        return fail_tls(stream, SEC_E_INSUFFICIENT_MEMORY);
+    ssize_t count;
+    do {
+        count = recv(stream->fd, stream->wire.data + stream->wire.len, READ_SIZE, 0);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? STREAM_OK : fail_system(stream, errno);
+    if (count == 0)
+        return STREAM_EOF;
+    stream->wire.len += (size_t)count;
+    *ret_count = (size_t)count;
+    return STREAM_OK;
+}
+
+static enum stream_result read_more(struct stream *stream)
+{
+    for (;;) {
+        size_t count;
+        enum stream_result result = await_socket(stream, POLLIN);
+        if (result == STREAM_OK)
+            result = read_wire(stream, &count);
+        if (result != STREAM_OK || count > 0)
+            return result;
+    }
+}
+
+/* --- Handshake, records, shutdown ----------------------------------------------------------------
+ */
+
+/* After a leg: sends its output, and says in *ret_more whether another leg wants more bytes. */
+static enum stream_result settle_leg(struct stream *stream, SECURITY_STATUS status, bool *ret_more)
+{
+    enum stream_result sent = send_all(stream);
+    *ret_more = status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE;
+    if (status != SEC_E_OK && !*ret_more)
+        return fail_tls(stream, status); /* weighs more than an alert that could not be sent */
+    return sent;
+}
+
+enum stream_result stream_handshake(struct stream *stream, int fd)
+{
+    stream->fd = fd;
+    SECURITY_STATUS status = make_leg(stream, false);
+    bool more;
+    enum stream_result result = settle_leg(stream, status, &more);
+    while (result == STREAM_OK && more) {
+        if (stream->wire.len == 0 || status == SEC_E_INCOMPLETE_MESSAGE)
+            result = read_more(stream);
+        if (result != STREAM_OK)
+            break;
+        status = make_leg(stream, false);
+        result = settle_leg(stream, status, &more);
+    }
+    if (result != STREAM_OK)
+        return result;
+    status = QueryContextAttributesA(&stream->context, SECPKG_ATTR_STREAM_SIZES, &stream->sizes);
+    return status == SEC_E_OK ? STREAM_OK : fail_tls(stream, status);
+}
+
+/* A message after the handshake (ticket, KeyUpdate, request to renegotiate) stands at the beginning
+ * of `wire`. Legs read it until one is satisfied. */
+static enum stream_result post_handshake(struct stream *stream)
+{
+    for (;;) {
+        size_t before = stream->wire.len;
+        SECURITY_STATUS status = make_leg(stream, false);
+        bool more;
+        enum stream_result result = settle_leg(stream, status, &more);
+        if (result != STREAM_OK || !more) {
+            if (result == STREAM_OK && before > 0 && stream->wire.len == before)
+                return fail_tls(stream, SEC_E_INTERNAL_ERROR); /* would go round for ever */
+            return result;
+        }
+        if (stream->wire.len == 0 || status == SEC_E_INCOMPLETE_MESSAGE)
+            result = read_more(stream);
+        if (result != STREAM_OK)
+            return result;
+    }
+}
+
+/* Opens the record at the beginning of `wire`. */
+static SECURITY_STATUS open_record(struct stream *stream)
+{
+    SecBuffer buffers[4] = {{(ULONG)stream->wire.len, SECBUFFER_DATA, stream->wire.data}};
+    SecBufferDesc desc = {SECBUFFER_VERSION, 4, buffers};
+    SECURITY_STATUS status = DecryptMessage(&stream->context, &desc, 0, NULL);
+    if (status != SEC_E_OK && status != SEC_I_RENEGOTIATE && status != SEC_I_CONTEXT_EXPIRED)
+        return status;
+    size_t left = 0;
+    bool memory = true;
+    for (unsigned i = 0; i < 4; i++) {
+        if (buffers[i].BufferType == SECBUFFER_EXTRA)
+            left = buffers[i].cbBuffer;
+        else if (buffers[i].BufferType == SECBUFFER_DATA && status == SEC_E_OK)
+            memory = bytes_append(&stream->plain, buffers[i].pvBuffer, buffers[i].cbBuffer);
+    }
+    if (left <= stream->wire.len)
+        bytes_consume(&stream->wire, stream->wire.len - left);
+    return memory ? status : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+enum stream_result stream_open_records(struct stream *stream)
+{
+    while (stream->wire.len > 0) {
+        SECURITY_STATUS status = open_record(stream);
+        if (status == SEC_E_INCOMPLETE_MESSAGE)
+            return STREAM_OK;
+        if (status == SEC_I_CONTEXT_EXPIRED)
+            return STREAM_CLOSED;
+        if (status == SEC_I_RENEGOTIATE) {
+            enum stream_result result = post_handshake(stream);
+            if (result != STREAM_OK)
+                return result;
+        } else if (status != SEC_E_OK) {
+            return fail_tls(stream, status);
+        }
+    }
+    return STREAM_OK;
+}
+
+enum stream_result stream_receive(struct stream *stream)
+{
+    size_t count;
+    enum stream_result result = read_wire(stream, &count);
+    return result == STREAM_OK ? stream_open_records(stream) : result;
+}
+
+static enum stream_result seal_record(struct stream *stream, const void *data, size_t len)
+{
+    struct bytes *out = &stream->outgoing;
+    size_t header = stream->sizes.cbHeader, trailer = stream->sizes.cbTrailer;
+    if (!bytes_reserve(out, header + len + trailer))
+        return fail_tls(stream, SEC_E_INSUFFICIENT_MEMORY);
+    unsigned char *record = out->data + out->len;
+    memcpy(record + header, data, len);
+    SecBuffer buffers[4] = {{(ULONG)header, SECBUFFER_STREAM_HEADER, record},
+                            {(ULONG)len, SECBUFFER_DATA, record + header},
+                            {(ULONG)trailer, SECBUFFER_STREAM_TRAILER, record + header + len},
+                            {0, SECBUFFER_EMPTY, NULL}};
+    SecBufferDesc desc = {SECBUFFER_VERSION, 4, buffers};
+    SECURITY_STATUS status = EncryptMessage(&stream->context, 0, &desc, 0);
+    if (status != SEC_E_OK)
+        return fail_tls(stream, status);
+    /* The parts may be shorter than announced: close the gaps. */
+    size_t used = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        memmove(record + used, buffers[i].pvBuffer, buffers[i].cbBuffer);
+        used += buffers[i].cbBuffer;
+    }
+    out->len += used;
+    return STREAM_OK;
+}
+
+enum stream_result stream_seal(struct stream *stream, const void *data, size_t len)
+{
+    const unsigned char *rest = data;
+    while (len > 0) {
+        size_t part = len < stream->sizes.cbMaximumMessage ? len : stream->sizes.cbMaximumMessage;
+        enum stream_result result = seal_record(stream, rest, part);
+        if (result != STREAM_OK)
+            return result;
+        rest += part;
+        len -= part;
+    }
+    return STREAM_OK;
+}
+
+enum stream_result stream_shutdown(struct stream *stream)
+{
+    if (!SecIsValidHandle(&stream->context) || !tls_ask_shutdown(&stream->context))
+        return STREAM_OK;
+    SECURITY_STATUS status = make_leg(stream, true);
+    if (status != SEC_E_OK && status != SEC_I_CONTEXT_EXPIRED && status != SEC_E_CONTEXT_EXPIRED)
+        return fail_tls(stream, status);
+    return send_all(stream);
+}
+
+void stream_disconnect(struct stream *stream)
+{
+    if (SecIsValidHandle(&stream->context) && stream->call) {
+        begin_call(stream);
+        await_call(stream, SspiDeleteSecurityContextAsync(stream->call, &stream->context));
+        SecInvalidateHandle(&stream->context);
+    }
+    tls_delete(&stream->context);
+    if (stream->fd >= 0)
+        close(stream->fd);
+    stream->fd = -1;
+    bytes_clear(&stream->wire);
+    bytes_clear(&stream->plain);
+    bytes_clear(&stream->outgoing);
+}
+
+void stream_clear(struct stream *stream)
+{
+    stream_disconnect(stream);
+    if (SecIsValidHandle(&stream->credential))
+        FreeCredentialsHandle(&stream->credential);
+    SspiFreeAsyncContext(stream->call);
+    if (stream->queue)
+        OsspiCloseCompletionQueue(stream->queue);
+    stream->call = NULL;
+    stream->queue = NULL;
+}
