@@ -5,7 +5,8 @@
  * packages give out.
  *
  * Delete makes the handle invalid before it returns, in both forms, and cannot fail for load or
- * memory. The context itself goes when the last call on it lets go.
+ * memory; should an asynchronous one be refused for another reason, the context is deleted all the
+ * same. The context itself goes when the last call on it lets go.
  */
 #include <sspi.h>
 

@@ -20,42 +20,41 @@ void osspi_job_choose_lane(struct osspi_job *job, const struct osspi_package *pa
     job->class_name[sizeof(job->class_name) - 1] = '\0';
 }
 
-/* Not published yet; *ret_published tells whether the blocking lane has done that. */
-static SECURITY_STATUS run_in_turn(struct osspi_job *job, bool *ret_published)
+/* Runs and publishes; what is left of the job is for the caller to release, unless *ret_gone: then
+ * the blocking lane has taken it over, outputs and all. */
+static SECURITY_STATUS run_in_turn(struct osspi_job *job, bool *ret_gone)
 {
     SECURITY_STATUS status = job->ops->run(job);
 
-    if (status != OSSPI_WANT_BLOCKING)
-        return status;
-    if (osspi_call_sync_bounded()) {
+    if (status == OSSPI_WANT_BLOCKING && osspi_call_sync_bounded()) {
         /* No turn goes along: this thread holds it until the call is over. */
-        *ret_published = true;
+        *ret_gone = true;
         return osspi_call_run_blocking(job, NULL);
     }
-    job->lane = OSSPI_LANE_BLOCKING;
-    status = job->ops->run(job);
-    return status == OSSPI_WANT_BLOCKING ? SEC_E_INTERNAL_ERROR : status;
+    if (status == OSSPI_WANT_BLOCKING) {
+        job->lane = OSSPI_LANE_BLOCKING;
+        status = job->ops->run(job);
+    }
+    if (status == OSSPI_WANT_BLOCKING)
+        status = SEC_E_INTERNAL_ERROR;
+    job->ops->publish(job, status);
+    return status;
 }
 
 SECURITY_STATUS osspi_job_run_sync(struct osspi_job *job, struct osspi_turn *turn)
 {
     struct osspi_turn_waiter waiter = {0};
     SECURITY_STATUS status;
-    bool published = false;
+    bool gone = false;
 
-    if (job->lane == OSSPI_LANE_BLOCKING && osspi_call_sync_bounded()) {
-        status = osspi_call_run_blocking(job, turn);
-        published = true;
-    } else {
-        if (turn)
-            osspi_turn_wait(turn, &waiter);
-        status = run_in_turn(job, &published);
-        if (turn)
-            osspi_turn_leave(turn, &waiter);
-    }
-    if (!published)
-        job->ops->publish(job, status);
-    /* After a run on the blocking lane the job is empty, or it could not be detached. */
-    job->ops->release(job);
+    if (job->lane == OSSPI_LANE_BLOCKING && osspi_call_sync_bounded())
+        return osspi_call_run_blocking(job, turn);
+    if (turn)
+        osspi_turn_wait(turn, &waiter);
+    status = run_in_turn(job, &gone);
+    if (turn)
+        (void)osspi_turn_leave(turn, &waiter);
+    if (!gone)
+        job->ops->release(job);
     return status;
 }

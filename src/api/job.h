@@ -16,7 +16,8 @@
 /**
  * Runs a filled job on the calling thread, publishes its outputs and releases it. What the package
  * wants to do on the blocking lane is done here too, unless a default deadline bounds synchronous
- * calls: then a thread of that lane does it.
+ * calls: then a thread of that lane does it. The job may be moved as bytes: nothing in its storage
+ * points into it while it does not run.
  *
  * @param[in] turn the line of the security context, or NULL for an object nobody else knows
  */

@@ -347,5 +347,11 @@ SECURITY_STATUS osspi_leg_async(SspiAsyncContext *async, const struct osspi_leg_
     /* The call is accepted all the same: what is wrong with it is for its callback to tell. */
     leg_args(job)->refused = status;
     context = leg_args(job)->context;
-    return osspi_call_submit(call, context && status == SEC_E_OK ? &context->turn : NULL, false);
+    if (!context || status != SEC_E_OK)
+        return osspi_call_submit(call, NULL, false);
+    /* The leg may be over, and have let go of the context, before it has been put in line. */
+    osspi_context_ref(context);
+    status = osspi_call_submit(call, &context->turn, false);
+    osspi_context_unref(context);
+    return status;
 }

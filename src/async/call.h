@@ -98,7 +98,8 @@ void osspi_call_refuse(struct osspi_call *call, SECURITY_STATUS status);
 
 /**
  * Runs a job of a synchronous call on the blocking lane under the default deadline and waits for
- * it. The job is detached first. Returns the call's status or HRESULT_FROM_WIN32(ERROR_TIMEOUT).
+ * it. The job is moved: its storage is zero afterwards, unless the engine could not take it.
+ * Returns the call's status or HRESULT_FROM_WIN32(ERROR_TIMEOUT).
  */
 SECURITY_STATUS osspi_call_run_blocking(struct osspi_job *job, struct osspi_turn *turn);
 

@@ -22,12 +22,12 @@ SECURITY_STATUS osspi_call_run_blocking(struct osspi_job *job, struct osspi_turn
     if (handle)
         status = osspi_call_begin(handle, &call);
     if (status != SEC_E_OK) {
-        job->ops->release(job);
         osspi_call_free(handle);
         return status;
     }
     /* The arguments hold no pointers into themselves, so that a job may be moved. */
     memcpy(osspi_call_job(call), job, sizeof(*job));
+    memset(job->storage, 0, sizeof(job->storage));
     osspi_call_job(call)->lane = OSSPI_LANE_BLOCKING;
     status = osspi_call_submit(call, turn, false);
     if (status == SEC_E_OK)

@@ -19,6 +19,6 @@
 #define OSSPI_PASSWORD_MAX     1000u              /* bytes of a password as UTF-8 */
 
 /* Iterations that all password-based keys of one file may take together; a few seconds. */
-#define OSSPI_KDF_BUDGET UINT64_C(10000000)
+#define OSSPI_KDF_BUDGET UINT64_C(5000000)
 
 #endif

@@ -285,9 +285,9 @@ static bool spend_mac(struct reading *reading, const PKCS12 *blob)
         return osspi_key_kdf_affordable(algorithm, &reading->budget);
     if (iterations && !ASN1_INTEGER_get_uint64(&count, iterations))
         return false;
-    if (count > reading->budget / 2) /* perhaps twice, see below */
+    if (count > reading->budget)
         return false;
-    reading->budget -= count * 2;
+    reading->budget -= count;
     return true;
 }
 
@@ -300,7 +300,7 @@ static SECURITY_STATUS check_mac(struct reading *reading, PKCS12 *blob)
     if (!spend_mac(reading, blob))
         return SEC_E_UNKNOWN_CREDENTIALS;
     reading->verified = mac_fits(blob, reading->password, reading->password_len);
-    if (!reading->verified && reading->password_len == 0) {
+    if (!reading->verified && reading->password_len == 0 && spend_mac(reading, blob)) {
         reading->password = reading->password ? NULL : "";
         reading->verified = mac_fits(blob, reading->password, 0);
     }

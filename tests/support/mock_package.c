@@ -333,6 +333,11 @@ static SECURITY_STATUS decrypt(struct osspi_context *context, const struct osspi
     return encrypt(context, 0, message, sequence);
 }
 
+static SECURITY_STATUS control(struct osspi_context *context, const struct osspi_buffers *token)
+{
+    return encrypt(context, 0, token, 0);
+}
+
 static void forked(void)
 {
     atomic_fetch_add(&mock_totals.forks, 1);
@@ -369,6 +374,7 @@ static const struct osspi_package mock_package = {
     .clear_credential = clear_credential,
     .initialize = run_leg,
     .accept = run_leg,
+    .control = control,
     .clear_context = clear_context,
     .encrypt = encrypt,
     .decrypt = decrypt,

@@ -273,6 +273,26 @@ static void no_memory_in_the_tls_library_ends_cleanly(void **state)
     free_world(&world);
 }
 
+/* In a child no shard is made yet: shards, trust and configuration meet the lack of memory too.
+ * What OpenSSL sets up once for the process may stay broken then, so success is not asked for, only
+ * that each attempt has an orderly end. */
+static int child_makes_all_without_memory(void *data)
+{
+    const long at = *(const long *)data;
+
+    (void)attempt_with(at, at % 2 != 0);
+    const struct attempt again = attempt_with(0, false);
+    TEST_REQUIRE(again.done == (again.failure == SEC_E_OK));
+    return 0;
+}
+
+static void no_memory_at_first_use_ends_cleanly(void **state)
+{
+    (void)state;
+    for (long at = 1; at < 20000; at += TEST_SANITIZED ? 1999 : 173)
+        assert_int_equal(test_child_join(test_child_fork(child_makes_all_without_memory, &at)), 0);
+}
+
 /* ---- the application's own OpenSSL ---- */
 
 static void application_keeps_its_configuration(void **state)
@@ -332,6 +352,7 @@ int main(void)
         cmocka_unit_test(cache_may_be_emptied_meanwhile),
         cmocka_unit_test(child_of_fork_starts_afresh),
         cmocka_unit_test(no_memory_in_the_tls_library_ends_cleanly),
+        cmocka_unit_test(no_memory_at_first_use_ends_cleanly),
     };
 
     /* Before anybody has used OpenSSL. */

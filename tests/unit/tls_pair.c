@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/options.h"
 #include "support/test_util.h"
 
 #define MAX_PENDING (256u * 1024u)
@@ -27,7 +28,7 @@ const char *pair_path(const char *name, const char *suffix)
 
 void pair_trust_test_ca(void)
 {
-    osspi_schannel_set_trust(pair_path("ca", ".pem"), NULL);
+    (void)osspi_options_set_paths(pair_path("ca", ".pem"), NULL, NULL);
 }
 
 /* ---- credentials ---- */

@@ -122,9 +122,4 @@ size_t osspi_suite_count(void);
 const struct osspi_suite *osspi_suite_at(size_t index);  /* bit `index` of osspi_suite_set */
 const struct osspi_suite *osspi_suite_find(uint16_t id); /* NULL: unknown */
 
-/* ---- process-wide, set before first use ---- */
-
-/** Trust sources from OsspiConfigure; NULL: SSL_CERT_FILE and SSL_CERT_DIR or the system's. */
-void osspi_schannel_set_trust(const char *file, const char *dir);
-
 #endif

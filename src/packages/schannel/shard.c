@@ -16,10 +16,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/cpu.h"
+#include "base/memory.h"
+#include "core/exit.h"
+#include "core/options.h"
 #include "packages/schannel/credential.h"
 #include "packages/schannel/tls_internal.h"
 
@@ -39,13 +42,6 @@ static struct {
     struct osspi_lock lock;
     struct osspi_abandoned *first;
 } abandoned; /* guarded by its lock */
-
-/* Where trust comes from; NULL, NULL: OpenSSL's own rules. */
-static struct {
-    struct osspi_lock lock;
-    char *file, *dir;
-    bool lost;  /* no memory to keep a path: then nothing is trusted */
-} trust_source; /* guarded by its lock */
 
 /* Reading configuration touches lists that OpenSSL 3.0 does not lock. */
 static struct osspi_lock configuration_lock;
@@ -155,6 +151,8 @@ static struct osspi_shard *make_shard(uint32_t index)
      * nothing that the system does not take back. In force only if nobody came before us. */
     if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL))
         return NULL;
+    /* If somebody did, ours has to run before OpenSSL's handler. */
+    osspi_exit_arm();
 
     struct osspi_shard *shard osspi_auto(free_shardp) = osspi_alloc(sizeof(*shard));
     if (shard == NULL)
@@ -165,7 +163,10 @@ static struct osspi_shard *make_shard(uint32_t index)
     if (shard->libctx == NULL || shard->bio_method == NULL)
         return NULL;
     configure(shard->libctx);
+    /* Also the proof that the providers are there: a shard without would be kept for ever. */
     shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
+    if (shard->ticket_cipher == NULL)
+        return NULL;
     return OSSPI_TAKE(shard);
 }
 
@@ -189,30 +190,36 @@ struct osspi_shard *osspi_shard_get(uint32_t index)
 
 /* ---- trust ---- */
 
-void osspi_schannel_set_trust(const char *file, const char *dir)
+/* What the application configured, else what OpenSSL's own programs use. secure_getenv: a program
+ * with more rights than its caller does not let the caller choose whom it trusts. */
+static void choose_trust(const char **ret_file, const char **ret_dir)
 {
-    OSSPI_LOCKED(&trust_source.lock);
-    osspi_free(trust_source.file);
-    osspi_free(trust_source.dir);
-    trust_source.file = osspi_strdup(file);
-    trust_source.dir = osspi_strdup(dir);
-    trust_source.lost =
-        (file != NULL && trust_source.file == NULL) || (dir != NULL && trust_source.dir == NULL);
+    *ret_file = osspi_options_trust_file();
+    *ret_dir = osspi_options_trust_dir();
+    if (*ret_file != NULL || *ret_dir != NULL)
+        return;
+    *ret_file = secure_getenv(X509_get_default_cert_file_env());
+    *ret_dir = secure_getenv(X509_get_default_cert_dir_env());
+    if (*ret_file == NULL)
+        *ret_file = X509_get_default_cert_file();
+    if (*ret_dir == NULL)
+        *ret_dir = X509_get_default_cert_dir();
 }
 
 /* What cannot be read is not trusted: a bad path shows as SEC_E_UNTRUSTED_ROOT, never as trust in
- * something else. */
+ * something else. False: no memory, and the store is good for nothing. */
 static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
 {
-    OSSPI_LOCKED(&trust_source.lock);
-    if (trust_source.lost)
+    const char *file, *dir;
+
+    choose_trust(&file, &dir);
+    if (file != NULL && X509_STORE_load_file_ex(store, file, shard->libctx, NULL) != 1 &&
+        osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)
         return false;
-    if (trust_source.file == NULL && trust_source.dir == NULL)
-        return X509_STORE_set_default_paths_ex(store, shard->libctx, NULL) == 1;
-    if (trust_source.file != NULL)
-        (void)X509_STORE_load_file_ex(store, trust_source.file, shard->libctx, NULL);
-    if (trust_source.dir != NULL)
-        (void)X509_STORE_load_path(store, trust_source.dir);
+    /* A folder is only noted here; certificates are read from it when they are asked for. */
+    if (dir != NULL && X509_STORE_load_path(store, dir) != 1 &&
+        osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)
+        return false;
     return true;
 }
 
@@ -220,6 +227,7 @@ X509_STORE *osspi_shard_trust(struct osspi_shard *shard)
 {
     OSSPI_LOCKED(&shard->trust_lock);
     if (shard->trust == NULL) {
+        ERR_clear_error();
         X509_STORE *store = X509_STORE_new();
         if (store != NULL && !load_trust(shard, store)) {
             X509_STORE_free(store);

@@ -31,7 +31,7 @@ struct osspi_shard {
     uint32_t index;                   /* constant, with the three below */
     OSSL_LIB_CTX *libctx;
     BIO_METHOD *bio_method;    /* see tls_bio.c */
-    EVP_CIPHER *ticket_cipher; /* AES-256-CBC; NULL: the providers have none, no tickets then */
+    EVP_CIPHER *ticket_cipher; /* AES-256-CBC */
     struct osspi_lock trust_lock;
     X509_STORE *trust; /* guarded by trust_lock; made once, constant then */
 };
