@@ -20,17 +20,15 @@ void osspi_job_choose_lane(struct osspi_job *job, const struct osspi_package *pa
     job->class_name[sizeof(job->class_name) - 1] = '\0';
 }
 
-/* Runs and publishes; what is left of the job is for the caller to release, unless *ret_gone: then
- * the blocking lane has taken it over, outputs and all. */
-static SECURITY_STATUS run_in_turn(struct osspi_job *job, bool *ret_gone)
+/* Runs and publishes. A job that goes to the blocking lane is published there and comes back empty;
+ * if the lane could not take it, it comes back as it was, with nothing to publish. */
+static SECURITY_STATUS run_in_turn(struct osspi_job *job)
 {
     SECURITY_STATUS status = job->ops->run(job);
 
-    if (status == OSSPI_WANT_BLOCKING && osspi_call_sync_bounded()) {
-        /* No turn goes along: this thread holds it until the call is over. */
-        *ret_gone = true;
+    /* No turn goes along: this thread holds it until the call is over. */
+    if (status == OSSPI_WANT_BLOCKING && osspi_call_sync_bounded())
         return osspi_call_run_blocking(job, NULL);
-    }
     if (status == OSSPI_WANT_BLOCKING) {
         job->lane = OSSPI_LANE_BLOCKING;
         status = job->ops->run(job);
@@ -45,16 +43,16 @@ SECURITY_STATUS osspi_job_run_sync(struct osspi_job *job, struct osspi_turn *tur
 {
     struct osspi_turn_waiter waiter = {0};
     SECURITY_STATUS status;
-    bool gone = false;
 
-    if (job->lane == OSSPI_LANE_BLOCKING && osspi_call_sync_bounded())
-        return osspi_call_run_blocking(job, turn);
-    if (turn)
-        osspi_turn_wait(turn, &waiter);
-    status = run_in_turn(job, &gone);
-    if (turn)
-        (void)osspi_turn_leave(turn, &waiter);
-    if (!gone)
-        job->ops->release(job);
+    if (job->lane == OSSPI_LANE_BLOCKING && osspi_call_sync_bounded()) {
+        status = osspi_call_run_blocking(job, turn);
+    } else {
+        if (turn)
+            osspi_turn_wait(turn, &waiter);
+        status = run_in_turn(job);
+        if (turn)
+            (void)osspi_turn_leave(turn, &waiter);
+    }
+    job->ops->release(job);
     return status;
 }

@@ -372,7 +372,8 @@ static bool is_still_queued(void *data)
     struct queued *queued = data;
     struct osspi_word word = osspi_call_word(queued->call);
 
-    return word.state == OSSPI_CALL_QUEUED && word.attempt == queued->attempt;
+    return (word.state == OSSPI_CALL_QUEUED || word.state == OSSPI_CALL_LANED) &&
+           word.attempt == queued->attempt;
 }
 
 /* From here on the call may end, and its context be used anew, at any moment: only the ticket
@@ -440,7 +441,8 @@ static SECURITY_STATUS submit_queued(struct osspi_engine *engine, struct osspi_c
     deadline_ns = call->queued_ns + timeout_ms * UINT64_C(1000000);
     if (private_job)
         osspi_private_job_ref(private_job);
-    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_QUEUED));
+    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt,
+                                             private_job ? OSSPI_CALL_LANED : OSSPI_CALL_QUEUED));
     if (timeout_ms != 0)
         osspi_timer_arm(engine, call, attempt, deadline_ns);
     enter_queue(engine, call, attempt, turn, private_job);

@@ -29,7 +29,8 @@
 enum osspi_call_state {
     OSSPI_CALL_IDLE,       /* fresh or reinitialised; also after a refused attempt */
     OSSPI_CALL_PREPARING,  /* claimed by one thread: queueing, or changing the callback */
-    OSSPI_CALL_QUEUED,     /* waits for its turn, a worker or the blocking lane */
+    OSSPI_CALL_QUEUED,     /* waits for its turn or a worker */
+    OSSPI_CALL_LANED,      /* waits for its turn or a thread of the blocking lane */
     OSSPI_CALL_DUE,        /* Delete, Free: waits for a worker and cannot be stopped */
     OSSPI_CALL_RUNNING,    /* on the CPU lane or in a waiter: runs to its end */
     OSSPI_CALL_BLOCKED,    /* on the blocking lane: can be given up */
@@ -171,7 +172,7 @@ struct osspi_engine {
     _Atomic uint32_t phase;         /* enum osspi_engine_phase */
 
     struct osspi_ring ring;
-    _Atomic uint32_t places; /* calls in QUEUED */
+    _Atomic uint32_t places; /* calls in QUEUED or LANED */
 
     /* Sleep and wake of workers (an eventcount). */
     _Alignas(64) _Atomic uint32_t wake_word; /* futex */

@@ -9,8 +9,8 @@
  *
  * so that a caller who sees the status may use the context for another call at once.
  *
- * A call holds a place of the queue exactly while it is QUEUED. Its ticket may stay in the ring for
- * longer, stale.
+ * A call holds a place of the queue exactly while it is QUEUED or LANED. Its ticket may stay in the
+ * ring for longer, stale.
  */
 #include <limits.h>
 #include <stddef.h>
@@ -103,7 +103,7 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
     private_job = call->private_job;
     osspi_private_job_ref(private_job);
     atomic_fetch_add(&engine->places, 1);
-    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_QUEUED));
+    osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_LANED));
     osspi_call_dispatch(engine, call, attempt, private_job);
     osspi_private_job_unref(private_job);
     return true;
@@ -163,7 +163,7 @@ void osspi_call_run_private(struct osspi_private_job *job)
     SECURITY_STATUS status;
     uint64_t started_ns = osspi_now_ns();
 
-    if (!osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_BLOCKED)) {
+    if (!osspi_call_move(call, attempt, OSSPI_CALL_LANED, OSSPI_CALL_BLOCKED)) {
         osspi_private_job_unref(job);
         return;
     }
@@ -249,7 +249,8 @@ static void give_up(struct osspi_engine *engine, struct osspi_call *call, uint32
 bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                      SECURITY_STATUS status)
 {
-    if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_PUBLISHING)) {
+    if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_PUBLISHING) ||
+        osspi_call_move(call, attempt, OSSPI_CALL_LANED, OSSPI_CALL_PUBLISHING)) {
         atomic_fetch_sub(&engine->places, 1);
         stop_waiting(engine, call, attempt, status);
         return true;

@@ -119,6 +119,14 @@ static void set_subject(X509 *certificate, const struct test_cert_order *order)
                          1);
     }
     assert_int_equal(X509_set_subject_name(certificate, name), 1);
+    if (order->issuer) {
+        X509_NAME_free(name);
+        name = X509_NAME_new();
+        assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                                    (const unsigned char *)order->issuer, -1, -1,
+                                                    0),
+                         1);
+    }
     assert_int_equal(X509_set_issuer_name(certificate, name), 1);
     X509_NAME_free(name);
 }

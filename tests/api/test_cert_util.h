@@ -40,6 +40,7 @@ PCCERT_CONTEXT test_cert_context(const char *name, int index);
 /** How a certificate that is made to order differs from an ordinary one. */
 struct test_cert_order {
     const char *subject[10][2];   /* pairs: attribute (short name or object id), UTF-8 value */
+    const char *issuer;           /* common name of another issuer; NULL: self-signed */
     int joined;                   /* so many of the first attributes make one RDN */
     const char *extensions[4][2]; /* pairs: name and value as in openssl's configuration files */
     const char *serial;           /* hexadecimal; may begin with "-" */
@@ -49,7 +50,7 @@ struct test_cert_order {
     size_t raw_dns_len;
 };
 
-/** Makes a self-signed certificate with a key of its own. */
+/** Makes a certificate with a key of its own, which also signs it, whoever its issuer is. */
 struct test_bytes test_cert_make(const struct test_cert_order *order);
 
 /** The same as a context. */

@@ -708,17 +708,37 @@ class Peers(Folder):
             resumed = [entry["resumed"] for entry in json.loads(result.stdout)["connections"]]
             self.assertEqual(resumed, [False, True], version)
 
-    def test_s_server_key_update_and_killed(self):
-        port, process = self.s_server("-tls1_3", "-quiet")
+    def read_until(self, process, line):
+        """Reads lines until this one comes; a process that is silent for too long is killed."""
+        timer = threading.Timer(PATIENCE, process.kill)
+        timer.start()
+        try:
+            for found in process.stdout:
+                if found == line:
+                    return
+        finally:
+            timer.cancel()
+        self.fail(f"no {line} came")
+
+    def test_s_server_key_updates_then_is_killed(self):
+        port, process = self.s_server("-tls1_3")
         client = subprocess.Popen(
             [SSPI, "connect", f"localhost:{port}", "--ca", CA, "--send", "--quiet"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        client.stdin.write(b"one\n")
-        client.stdin.flush()
-        self.assertEqual(process.stdout.readline(), b"one\n")
-        process.stdin.write(b"two\n")
-        process.stdin.flush()
-        self.assertEqual(client.stdout.readline(), b"two\n")
+
+        def say(pipe, text):
+            pipe.write(text)
+            pipe.flush()
+
+        say(client.stdin, b"one\n")
+        self.read_until(process, b"one\n")
+        for command in [b"k\n", b"K\n", b"K\n"]: # its keys; its keys, and it asks for ours
+            say(process.stdin, command)
+            time.sleep(0.3) # s_server takes a command only at the beginning of what it reads
+            say(process.stdin, b"two\n")
+            self.read_until(client, b"two\n")
+            say(client.stdin, b"three\n")
+            self.read_until(process, b"three\n")
         process.kill()
         _, error = client.communicate(timeout=PATIENCE)
         self.assertEqual(client.returncode, 1)

@@ -118,19 +118,57 @@ static void full_lane_admits_one_for_each_that_leaves(void **state)
     run_one(&computing);
     assert_int_equal(entries(0, 80), IN_ALL);
     assert_int_equal(entries(80, 20), 0);
-    /* The first class drains: its own four come in, then twelve and more of the fifth. */
+    /* The first class drains, so the fifth comes in, but no more of it than of any other. */
     test_gate_open(&gates[0]);
     test_gate_await(&gates[4], PER_CLASS);
-    collect(0, 20);
     assert_int_equal(entries(80, 20), PER_CLASS);
+    assert_int_equal(entries(20, 60), IN_ALL - PER_CLASS);
     for (uint32_t i = 1; i < 5; i++)
         test_gate_open(&gates[i]);
-    for (uint32_t i = 1; i < 5; i++)
+    for (uint32_t i = 0; i < 5; i++)
         collect(20 * i, 20);
     for (uint32_t i = 0; i < 5; i++)
         async_drop_credential(&credentials[i]);
     async_drop_credential(&computing);
     assert_int_equal(atomic_load(&mock_totals.most_in_leg) <= IN_ALL + ASYNC_WORKERS, 1);
+}
+
+/* One place comes free at a time, and a class that came later always has calls that wait: the one
+ * that waits longest must not be passed over for ever. */
+static void place_that_comes_free_goes_to_who_waits_longest(void **state)
+{
+    struct test_gate gates[IN_ALL];
+    CredHandle full[4];
+    CredHandle old = async_credential(OSSPI_LANE_BLOCKING, "old");
+    CredHandle newer = async_credential(OSSPI_LANE_BLOCKING, "newer");
+    uint32_t before = 0;
+    char name[16];
+
+    (void)state;
+    for (uint32_t i = 0; i < IN_ALL; i++) {
+        test_gate_init(&gates[i]);
+        snprintf(name, sizeof(name), "full %u", i / PER_CLASS);
+        if (i % PER_CLASS == 0)
+            full[i / PER_CLASS] = async_credential(OSSPI_LANE_BLOCKING, name);
+        queue_at_gate(i, 1, &gates[i], &full[i / PER_CLASS]);
+        test_gate_await(&gates[i], 1);
+    }
+    queue_at_gate(IN_ALL, 1, NULL, &old);
+    queue_at_gate(IN_ALL + 1, 8, NULL, &newer);
+    test_gate_open(&gates[0]);
+    collect(0, 1);
+    collect(IN_ALL, 9);
+    for (uint32_t i = 1; i <= 8; i++)
+        before +=
+            atomic_load(&calls[IN_ALL + i].step.order) < atomic_load(&calls[IN_ALL].step.order);
+    assert_int_equal(before, 0);
+    for (uint32_t i = 1; i < IN_ALL; i++)
+        test_gate_open(&gates[i]);
+    collect(1, IN_ALL - 1);
+    for (uint32_t i = 0; i < 4; i++)
+        async_drop_credential(&full[i]);
+    async_drop_credential(&old);
+    async_drop_credential(&newer);
 }
 
 static void given_up_calls_keep_their_places_until_they_return(void **state)
@@ -329,6 +367,7 @@ int main(void)
         cmocka_unit_test(dead_class_holds_up_no_other),
         cmocka_unit_test(calls_without_a_class_name_are_one_class),
         cmocka_unit_test(full_lane_admits_one_for_each_that_leaves),
+        cmocka_unit_test(place_that_comes_free_goes_to_who_waits_longest),
         cmocka_unit_test(given_up_calls_keep_their_places_until_they_return),
         cmocka_unit_test(call_that_waits_for_admission_can_be_cancelled),
         cmocka_unit_test(thousand_classes_share_the_lane),
@@ -339,7 +378,7 @@ int main(void)
         cmocka_unit_test(idle_threads_end_and_come_again),
     };
 
-    test_watchdog(60);
+    test_watchdog(20);
     async_setup();
     return cmocka_run_group_tests_name("async.blocking", tests, NULL, async_teardown);
 }

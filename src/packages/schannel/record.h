@@ -62,8 +62,9 @@ struct osspi_record_pieces {
 /**
  * Seals one record of the data. No data may make no record; then all lengths are 0.
  *
- * @return SEC_E_OK; SEC_E_CONTEXT_EXPIRED: closed for writing; SEC_E_ENCRYPT_FAILURE;
- *         SEC_E_INSUFFICIENT_MEMORY.
+ * @return SEC_E_OK; SEC_E_CONTEXT_EXPIRED: closed for writing; SEC_E_BUFFER_TOO_SMALL: more is
+ *         pending than fits in front, a leg must run first (nothing was sealed);
+ *         SEC_E_ENCRYPT_FAILURE; SEC_E_INSUFFICIENT_MEMORY.
  */
 SECURITY_STATUS osspi_record_seal(struct osspi_record *record, struct osspi_record_pieces *pieces);
 

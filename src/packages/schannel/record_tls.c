@@ -7,13 +7,14 @@
  * of our own, a leaf, held over every call. So one thread may encrypt while another decrypts, they
  * only take turns inside.
  *
- * KeyUpdate (RFC 8446, 4.6.3). The library answers a peer's request when it next writes, and all
- * that follows is under the new key: the answer must leave before it. Nobody can tell in advance
- * that a record is a KeyUpdate, so it is opened like any other and the answer is left to come. It
- * comes either in the leg (pending settles it) or, if the caller encrypts before that, in front of
- * the record that is sealed. Both together are laid over header, data and trailer from left to
- * right, and the trailer size that callers are told leaves room for two such records: one that a
- * leg made and could not deliver, and one that the library adds.
+ * KeyUpdate (RFC 8446, 4.6.3). The library answers a peer's request when it reads it or when it
+ * next writes, and all that follows is under the new key: the answer must leave before it. Nobody
+ * can tell in advance that a record is a KeyUpdate, so it is opened like any other, and the answer
+ * waits. It leaves in the leg or, if the caller encrypts before that, in front of the record that
+ * is sealed: both together are laid over header, data and trailer from left to right. The trailer
+ * size that callers are told has room for SLOTS such records. A caller who neither runs legs nor
+ * encrypts can let more of them pile up; then sealing has no room until a leg has run, and in the
+ * end the peer has asked too often.
  */
 #include "packages/schannel/record.h"
 
@@ -29,12 +30,15 @@
 #define CLOSING     0u /* close_notify */
 #define FATAL       2u
 #define HANDSHAKE   22u
-#define LARGEST_BIT 5u /* bytes of a KeyUpdate message; an alert has 2 */
+#define UPDATE_SIZE 5u  /* bytes of a KeyUpdate message; an alert has 2 */
+#define SLOTS       4u  /* records that may leave in front of a sealed one */
+#define MAX_WAITING 64u /* records that may wait in all */
 
 struct osspi_record {
-    struct osspi_record_sizes sizes; /* constant, with the two below */
+    struct osspi_record_sizes sizes; /* constant, with the three below */
     uint16_t version;
     size_t plain_offset; /* where plaintext is put in a record */
+    size_t slot;         /* bytes of a KeyUpdate or alert record, at most */
 
     struct osspi_lock lock;
     struct osspi_tls *tls; /* guarded by lock, with the two below */
@@ -72,12 +76,13 @@ struct osspi_record *osspi_record_new(struct osspi_tls *tls, const struct osspi_
     behind = overhead(suite, facts->version);
     record->sizes = (struct osspi_record_sizes){
         .header = header,
-        .trailer = behind + 2 * (header + LARGEST_BIT + behind),
+        .trailer = behind + SLOTS * (header + UPDATE_SIZE + behind),
         .maximum = facts->max_fragment,
         .block = suite->cipher_block,
     };
     record->version = facts->version;
     record->plain_offset = header;
+    record->slot = header + UPDATE_SIZE + behind;
     record->tls = tls;
     return record;
 }
@@ -93,6 +98,15 @@ void osspi_record_free(struct osspi_record *record)
 void osspi_record_sizes(const struct osspi_record *record, struct osspi_record_sizes *ret_sizes)
 {
     *ret_sizes = record->sizes;
+}
+
+static size_t waiting_locked(const struct osspi_record *record)
+{
+    const uint8_t *bytes;
+    size_t len;
+
+    osspi_tls_flight(record->tls, &bytes, &len);
+    return len;
 }
 
 /* ---- sealing ---- */
@@ -133,6 +147,10 @@ SECURITY_STATUS osspi_record_seal(struct osspi_record *record, struct osspi_reco
 
     if (record->closed)
         return SEC_E_CONTEXT_EXPIRED;
+    /* Asked before anything is sealed, since what is sealed cannot be taken back. One slot is left
+     * for an answer that is still owed. */
+    if (waiting_locked(record) > (SLOTS - 1) * record->slot)
+        return SEC_E_BUFFER_TOO_SMALL;
     status = osspi_tls_seal(record->tls, pieces->data, pieces->data_len);
     return status == SEC_E_OK ? lay_out_locked(record, pieces) : status;
 }
@@ -157,23 +175,28 @@ SECURITY_STATUS osspi_record_seal_alert(struct osspi_record *record,
 
     if (record->closed)
         return SEC_E_CONTEXT_EXPIRED;
+    if (waiting_locked(record) > (SLOTS - 1) * record->slot)
+        return SEC_E_BUFFER_TOO_SMALL;
     status = alert_locked(record, pieces->data[0], pieces->data[1]);
     return status == SEC_E_OK ? lay_out_locked(record, pieces) : status;
 }
 
 /* ---- opening ---- */
 
-/* TLS 1.2 answers each request for renegotiation at once with an alert. A peer that asks again and
- * again must not pile these up beyond the room that is left for them. */
-static bool must_wait_locked(struct osspi_record *record, const uint8_t *bytes)
+/* TLS 1.2 answers each request for renegotiation at once with an alert. A peer that asks again
+ * before the alert has left has to wait; in TLS 1.2 the header shows that it asks. */
+static bool must_wait_locked(const struct osspi_record *record, const uint8_t *bytes)
 {
-    const uint8_t *pending;
-    size_t len;
+    return record->version != TLS13 && bytes[0] == HANDSHAKE && waiting_locked(record) > 0;
+}
 
-    if (record->version == TLS13 || bytes[0] != HANDSHAKE)
-        return false;
-    osspi_tls_flight(record->tls, &pending, &len);
-    return len > 0;
+static enum osspi_record_kind break_locked(struct osspi_record *record, uint8_t *bytes, size_t len,
+                                           SECURITY_STATUS status, SECURITY_STATUS *ret_status)
+{
+    record->broken = true;
+    osspi_secure_zero(bytes, len);
+    *ret_status = status;
+    return OSSPI_RECORD_BROKEN;
 }
 
 enum osspi_record_kind osspi_record_open(struct osspi_record *record, uint8_t *bytes, size_t len,
@@ -188,12 +211,12 @@ enum osspi_record_kind osspi_record_open(struct osspi_record *record, uint8_t *b
     *ret_plain = plain;
     *ret_plain_len = 0;
     *ret_status = SEC_E_OK;
-    if (record->broken) {
-        *ret_status = SEC_E_CONTEXT_EXPIRED;
-        return OSSPI_RECORD_BROKEN;
-    }
+    if (record->broken)
+        return break_locked(record, bytes, len, SEC_E_CONTEXT_EXPIRED, ret_status);
     if (must_wait_locked(record, bytes))
         return OSSPI_RECORD_POSTPONED;
+    if (waiting_locked(record) > MAX_WAITING * record->slot)
+        return break_locked(record, bytes, len, SEC_E_ILLEGAL_MESSAGE, ret_status);
     switch (osspi_tls_open(record->tls, bytes, len, plain, ret_plain_len)) {
     case OSSPI_TLS_APPLICATION:
         return OSSPI_RECORD_DATA;
@@ -204,11 +227,8 @@ enum osspi_record_kind osspi_record_open(struct osspi_record *record, uint8_t *b
     default:
         break;
     }
-    record->broken = true;
     *ret_plain_len = 0;
-    *ret_status = osspi_tls_failure(record->tls);
-    osspi_secure_zero(bytes, len);
-    return OSSPI_RECORD_BROKEN;
+    return break_locked(record, bytes, len, osspi_tls_failure(record->tls), ret_status);
 }
 
 /* ---- legs ---- */
@@ -220,7 +240,7 @@ SECURITY_STATUS osspi_record_pending(struct osspi_record *record, const uint8_t 
     SECURITY_STATUS status = SEC_E_OK;
 
     osspi_tls_flight(record->tls, ret_bytes, ret_len);
-    /* Not on top of what is there already: see the room that is left in the trailer. */
+    /* Not on top of what waits already: the room in the trailer is for so many and no more. */
     if (*ret_len == 0 && !record->broken && !record->closed) {
         status = osspi_tls_settle(record->tls);
         osspi_tls_flight(record->tls, ret_bytes, ret_len);
@@ -249,7 +269,11 @@ void osspi_record_reconnects(struct osspi_record *record, bool enabled)
 void osspi_record_detail(struct osspi_record *record, char *buffer, size_t size)
 {
     OSSPI_LOCKED(&record->lock);
-    (void)snprintf(buffer, size, "%s", osspi_tls_detail(record->tls));
+    const char *detail = osspi_tls_detail(record->tls);
+
+    if (record->broken && osspi_tls_failure(record->tls) == SEC_E_OK)
+        detail = "the peer has asked for too many key updates";
+    (void)snprintf(buffer, size, "%s", detail);
 }
 
 SECURITY_STATUS osspi_record_export(struct osspi_record *record, const char *label,

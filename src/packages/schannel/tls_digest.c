@@ -1,65 +1,79 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Hashes by the TLS library, for parts of the package that do not know it; see tls.h. Works in
- * OpenSSL's own library context: it is asked once per credential or query, not per connection.
+ * Hashes by the TLS library, for parts of the package that do not know it; see tls.h. Works in a
+ * shard: OpenSSL's own library context belongs to the application, and in a forked child its locks
+ * may be held for ever. Thread-safe.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "packages/schannel/material.h"
+#include "packages/schannel/shard.h"
 #include "packages/schannel/tls.h"
+#include "packages/schannel/tls_internal.h"
 
-static SECURITY_STATUS hash(const EVP_MD *md, const void *bytes, size_t len, uint8_t *ret_hash,
-                            unsigned int *ret_len)
+static SECURITY_STATUS hash(OSSL_LIB_CTX *libctx, const char *name, const void *bytes, size_t len,
+                            uint8_t *ret_hash, size_t *ret_len)
 {
-    int done = EVP_Digest(bytes, len, ret_hash, ret_len, md, NULL);
-
     ERR_clear_error();
-    return done == 1 ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
+    const int done = EVP_Q_digest(libctx, name, NULL, bytes, len, ret_hash, ret_len);
+    return done == 1 ? SEC_E_OK : osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
 }
 
 SECURITY_STATUS osspi_tls_sha256(const void *bytes, size_t len, uint8_t ret_hash[32])
 {
-    unsigned int hash_len;
+    const struct osspi_shard *shard = osspi_shard_get(0);
+    size_t hash_len;
 
-    return hash(EVP_sha256(), bytes, len, ret_hash, &hash_len);
+    if (shard == NULL)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    return hash(shard->libctx, "SHA256", bytes, len, ret_hash, &hash_len);
 }
 
-/* The hash of the certificate's signature, by RFC 5929, 4.1; NULL: there is no single one. */
-static const EVP_MD *endpoint_md(const X509 *x509)
+/* The hash of the certificate's signature, by RFC 5929, 4.1; NULL: there is no single one that fits
+ * into the caller's 64 bytes. */
+static const char *endpoint_hash_name(X509 *certificate)
 {
-    int md_nid = NID_undef;
+    int nid = NID_undef;
 
-    if (!X509_get_signature_info((X509 *)x509, &md_nid, NULL, NULL, NULL))
+    if (X509_get_signature_info(certificate, &nid, NULL, NULL, NULL) != 1)
         return NULL;
-    if (md_nid == NID_md5 || md_nid == NID_sha1)
-        md_nid = NID_sha256;
-    return md_nid == NID_undef ? NULL : EVP_get_digestbynid(md_nid);
+    switch (nid) {
+    case NID_md5:
+    case NID_sha1:
+    case NID_sha256:
+        return "SHA256";
+    case NID_sha224:
+    case NID_sha384:
+    case NID_sha512:
+    case NID_sha3_256:
+    case NID_sha3_384:
+    case NID_sha3_512:
+        return OBJ_nid2sn(nid);
+    default:
+        return NULL;
+    }
 }
 
 SECURITY_STATUS osspi_tls_endpoint_hash(const struct osspi_der *certificate, uint8_t ret_hash[64],
                                         size_t *ret_len)
 {
-    const unsigned char *at = certificate->bytes;
-    SECURITY_STATUS status = SEC_E_UNSUPPORTED_FUNCTION;
-    unsigned int len = 0;
-    const EVP_MD *md;
-    X509 *x509;
+    const struct osspi_shard *shard = osspi_shard_get(0);
 
-    if (certificate->len > INT32_MAX)
-        return SEC_E_CERT_UNKNOWN;
-    x509 = d2i_X509(NULL, &at, (long)certificate->len);
-    if (!x509) {
-        ERR_clear_error();
-        return SEC_E_CERT_UNKNOWN;
-    }
-    md = endpoint_md(x509);
-    if (md && EVP_MD_get_size(md) <= 64)
-        status = hash(md, certificate->bytes, certificate->len, ret_hash, &len);
-    X509_free(x509);
+    *ret_len = 0;
+    if (shard == NULL)
+        return SEC_E_INSUFFICIENT_MEMORY;
     ERR_clear_error();
-    *ret_len = len;
-    return status;
+    X509 *parsed = osspi_material_certificate(shard->libctx, certificate->bytes, certificate->len);
+    if (parsed == NULL)
+        return osspi_tls_queue_status(SEC_E_CERT_UNKNOWN);
+    const char *name = endpoint_hash_name(parsed);
+    X509_free(parsed);
+    ERR_clear_error();
+    if (name == NULL)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    return hash(shard->libctx, name, certificate->bytes, certificate->len, ret_hash, ret_len);
 }
