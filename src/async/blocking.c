@@ -175,7 +175,9 @@ static void find_threads_locked(struct osspi_engine *engine)
 {
     struct osspi_blocking_lane *lane = &engine->blocking;
 
-    while (lane->ready > lane->idle + lane->starting) {
+    /* With all threads there, one of them is just coming back for what is ready. */
+    while (lane->ready > lane->idle + lane->starting &&
+           lane->threads < osspi_settings()->max_blocking) {
         lane->threads++;
         lane->starting++;
         if (!osspi_engine_thread(engine, blocking_main, "osspi-block")) {
@@ -188,16 +190,30 @@ static void find_threads_locked(struct osspi_engine *engine)
     osspi_futex_wake(&lane->wake, 1);
 }
 
-/* Room has come free: whoever waits in any class and fits is admitted. */
+/* The class whose first job waits longest among those that have room, or NULL. */
+static struct osspi_lane_class *next_class_locked(struct osspi_blocking_lane *lane)
+{
+    struct osspi_lane_class *next = NULL;
+
+    for (struct osspi_lane_class *class = lane->classes; class; class = class->next) {
+        if (class->first && has_room_locked(lane, class) &&
+            (!next || class->first->queued_ns < next->first->queued_ns))
+            next = class;
+    }
+    return next;
+}
+
+/* Room has come free: whoever waits in any class and fits is admitted, the longest waiter first, so
+ * that no class is passed over for ever. */
 static void admit_waiting_locked(struct osspi_blocking_lane *lane)
 {
-    for (struct osspi_lane_class *class = lane->classes; class; class = class->next) {
-        while (class->first && has_room_locked(lane, class)) {
-            struct osspi_private_job *job = class->first;
+    struct osspi_lane_class *class;
 
-            remove_locked(waiting_list(class), job);
-            admit_locked(lane, job);
-        }
+    while ((class = next_class_locked(lane)) != NULL) {
+        struct osspi_private_job *job = class->first;
+
+        remove_locked(waiting_list(class), job);
+        admit_locked(lane, job);
     }
 }
 

@@ -58,7 +58,9 @@ static const struct osspi_crypto *get_locked(void)
 
     if (usable(old))
         return old;
+    ERR_set_mark();
     made = crypto_new();
+    ERR_pop_to_mark();
     if (!made)
         return NULL;
     made->abandoned = old;
@@ -72,7 +74,6 @@ const struct osspi_crypto *osspi_crypto_get(void)
 
     if (usable(crypto))
         return crypto;
-    OSSPI_CRYPTO_CALL;
     OSSPI_LOCKED(&making);
     return get_locked();
 }
@@ -83,34 +84,50 @@ const struct osspi_crypto *osspi_crypto_get_legacy(void)
 
     if (usable(crypto))
         return crypto;
-    OSSPI_CRYPTO_CALL;
     OSSPI_LOCKED(&making);
     crypto = get_locked();
     if (crypto && atomic_load_explicit(&extended, memory_order_relaxed) != crypto) {
         /* A system may well come without it; then files that need it cannot be read. */
+        ERR_set_mark();
         OSSL_PROVIDER_load(crypto->library, "legacy");
+        ERR_pop_to_mark();
         atomic_store_explicit(&extended, crypto, memory_order_release);
     }
     return crypto;
 }
 
-int osspi_crypto_mark(void)
+struct osspi_crypto_scope osspi_crypto_enter(void)
 {
-    return ERR_set_mark();
+    const struct osspi_crypto *crypto = osspi_crypto_get();
+    struct osspi_crypto_scope scope = {NULL};
+
+    ERR_set_mark();
+    if (crypto)
+        scope.previous = OSSL_LIB_CTX_set0_default(crypto->library);
+    return scope;
 }
 
-void osspi_crypto_unmark(int *mark)
+void osspi_crypto_leave(struct osspi_crypto_scope *scope)
 {
-    (void)mark;
+    if (scope->previous)
+        OSSL_LIB_CTX_set0_default(scope->previous);
     ERR_pop_to_mark();
+}
+
+/* Starting a digest and copying its state fail for no other reason, but do not say so by name. */
+static bool means_no_memory(unsigned long error)
+{
+    return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE ||
+           (ERR_GET_LIB(error) == ERR_LIB_EVP &&
+            (ERR_GET_REASON(error) == EVP_R_NOT_ABLE_TO_COPY_CTX ||
+             ERR_GET_REASON(error) == EVP_R_INITIALIZATION_ERROR));
 }
 
 SECURITY_STATUS osspi_crypto_failure(SECURITY_STATUS otherwise)
 {
     /* The cause is the first entry, which outer layers have covered with their own; unless the
      * application had left entries before it. */
-    if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE ||
-        ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+    if (means_no_memory(ERR_peek_error()) || means_no_memory(ERR_peek_last_error()))
         return SEC_E_INSUFFICIENT_MEMORY;
     return otherwise;
 }
@@ -140,5 +157,6 @@ SECURITY_STATUS osspi_crypto_sha256(struct osspi_der_view bytes, uint8_t ret_has
 
 void osspi_pkey_freep(EVP_PKEY **key)
 {
+    OSSPI_CRYPTO_CALL;
     EVP_PKEY_free(*key);
 }

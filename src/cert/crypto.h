@@ -4,12 +4,12 @@
  * The TLS library's crypto as this folder uses it: a library context of our own, hashes, and the
  * error queue.
  *
- * Everything that needs providers runs in that context. The default one belongs to the application
- * (which may configure or unload it), and its locks stay held in a forked child if another thread
- * held them; ours is made anew in the child, and the parent's is abandoned there. It does not load
+ * Nothing here runs in the default library context. It belongs to the application (which may
+ * configure or unload it, and hang callbacks on its objects), and its locks stay held in a forked
+ * child if another thread held them: one of them is taken for every BIO, key and certificate that
+ * is made. Ours is made anew in the child, and the parent's is abandoned there. It does not load
  * the configuration file: in OpenSSL 3.0 that replaces tables of the whole process without a lock,
- * and this folder only parses and compares. What cannot be had elsewhere: traditional encrypted PEM
- * keys (RFC 1421 headers) are opened by the TLS library with its default context.
+ * and this folder only parses and compares.
  *
  * All functions are thread-safe.
  */
@@ -38,15 +38,22 @@ const struct osspi_crypto *osspi_crypto_get(void);
 /** The same, with the algorithms of old PKCS#12 files (RC2, DES) where the system has them. */
 const struct osspi_crypto *osspi_crypto_get_legacy(void);
 
+/** What osspi_crypto_enter() changed of the calling thread. */
+struct osspi_crypto_scope {
+    OSSL_LIB_CTX *previous;
+};
+
 /**
- * Around any use of the TLS library: what it adds to the thread's error queue is taken away at the
- * end of the enclosing block, so that the application's own entries stay as they were.
+ * First in any block that uses the TLS library, also if it only frees: to the end of the block our
+ * library context is the thread's default, and what is added to the thread's error queue is taken
+ * away, so that the application's own entries stay as they were. Blocks may be nested.
  */
 #define OSSPI_CRYPTO_CALL \
-    int osspi_mark_ __attribute__((unused)) osspi_auto(osspi_crypto_unmark) = osspi_crypto_mark()
+    __attribute__((unused)) struct osspi_crypto_scope osspi_scope_ osspi_auto( \
+        osspi_crypto_leave) = osspi_crypto_enter()
 
-int osspi_crypto_mark(void);
-void osspi_crypto_unmark(int *mark);
+struct osspi_crypto_scope osspi_crypto_enter(void);
+void osspi_crypto_leave(struct osspi_crypto_scope *scope);
 
 /** SEC_E_INSUFFICIENT_MEMORY if it was for lack of memory that the TLS library failed just now,
  * otherwise the status given. Called inside OSSPI_CRYPTO_CALL. */

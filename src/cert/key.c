@@ -134,18 +134,17 @@ bool osspi_key_kdf_affordable(const X509_ALGOR *algorithm, uint64_t *budget)
     }
 }
 
+/* Only two things can be the password's fault: wrong padding, and no structure inside. Whatever
+ * else went wrong must not be blamed on it, or people are asked for it again and again. */
 SECURITY_STATUS osspi_key_open_failure(void)
 {
-    unsigned long cause = ERR_peek_error();
+    unsigned long last = ERR_peek_last_error();
 
-    if (ERR_GET_REASON(cause) == ERR_R_UNSUPPORTED ||
-        (ERR_GET_LIB(cause) == ERR_LIB_EVP &&
-         (ERR_GET_REASON(cause) == EVP_R_UNKNOWN_PBE_ALGORITHM ||
-          ERR_GET_REASON(cause) == EVP_R_UNSUPPORTED_ALGORITHM ||
-          ERR_GET_REASON(cause) == EVP_R_UNKNOWN_CIPHER ||
-          ERR_GET_REASON(cause) == EVP_R_UNSUPPORTED_CIPHER)))
-        return SEC_E_UNKNOWN_CREDENTIALS;
-    return osspi_crypto_failure(SEC_E_LOGON_DENIED);
+    if (ERR_GET_LIB(last) == ERR_LIB_PKCS12 &&
+        (ERR_GET_REASON(last) == PKCS12_R_PKCS12_CIPHERFINAL_ERROR ||
+         ERR_GET_REASON(last) == PKCS12_R_DECODE_ERROR))
+        return osspi_crypto_failure(SEC_E_LOGON_DENIED);
+    return osspi_crypto_failure(SEC_E_UNKNOWN_CREDENTIALS);
 }
 
 SECURITY_STATUS osspi_key_open(const X509_SIG *sealed, const char *password, size_t len,

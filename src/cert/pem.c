@@ -40,8 +40,8 @@ static void sig_freep(X509_SIG **sig)
 
 void osspi_pem_clear(struct osspi_pem *pem)
 {
+    osspi_pkey_freep(&pem->key);
     osspi_arena_clear(&pem->arena);
-    EVP_PKEY_free(pem->key);
     *pem = (struct osspi_pem){0};
 }
 

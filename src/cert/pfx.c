@@ -86,7 +86,7 @@ void osspi_pfx_clear(struct osspi_pfx *pfx)
 {
     osspi_store_close_putp(&pfx->store);
     for (size_t i = 0; i < pfx->key_count; i++)
-        EVP_PKEY_free(pfx->keys[i]);
+        osspi_pkey_freep(&pfx->keys[i]);
     *pfx = (struct osspi_pfx){0};
 }
 

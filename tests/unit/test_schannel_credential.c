@@ -77,16 +77,9 @@ static void s3_2_flags_that_cannot_be_honoured_are_refused(void **state)
     } rows[] = {
         {SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_AUTO_CRED_VALIDATION,
          SEC_E_UNKNOWN_CREDENTIALS},
-        {SCH_CRED_REVOCATION_CHECK_CHAIN, SEC_E_UNKNOWN_CREDENTIALS},
-        {SCH_CRED_REVOCATION_CHECK_END_CERT | SCH_CRED_IGNORE_REVOCATION_OFFLINE,
+        {SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_REVOCATION_CHECK_END_CERT,
          SEC_E_UNKNOWN_CREDENTIALS},
-        {SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_REVOCATION_CHECK_END_CERT |
-             SCH_CRED_IGNORE_REVOCATION_OFFLINE | SCH_CRED_IGNORE_NO_REVOCATION_CHECK,
-         SEC_E_UNKNOWN_CREDENTIALS},
-        {SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_IGNORE_REVOCATION_OFFLINE |
-             SCH_CRED_IGNORE_NO_REVOCATION_CHECK,
-         SEC_E_OK},
-        {SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_MANUAL_CRED_VALIDATION, SEC_E_OK},
+        {SCH_CRED_REVOCATION_CHECK_CHAIN, SEC_E_OK},
         {SCH_CRED_IGNORE_REVOCATION_OFFLINE | SCH_CRED_IGNORE_NO_REVOCATION_CHECK, SEC_E_OK},
         {SCH_USE_PRESHAREDKEY_ONLY, SEC_E_UNKNOWN_CREDENTIALS},
         {SCH_USE_DTLS_ONLY, SEC_E_ALGORITHM_MISMATCH},
@@ -99,6 +92,56 @@ static void s3_2_flags_that_cannot_be_honoured_are_refused(void **state)
         cred.dwFlags = rows[i].flags;
         assert_int_equal(acquire(SECPKG_CRED_OUTBOUND, &cred, NULL), rows[i].status);
     }
+}
+
+static void s3_2_revocation_asked_for_is_not_skipped(void **state)
+{
+    static struct sspi_pair pair;
+    SCHANNEL_CRED cred = sspi_schannel_cred(NULL);
+
+    (void)state;
+    sspi_pair_init(&pair, 0, "server");
+    cred.dwFlags = SCH_CRED_REVOCATION_CHECK_CHAIN;
+    for (int ignored = 0; ignored < 2; ignored++) {
+        FreeCredentialsHandle(&pair.client.credential);
+        assert_int_equal(sspi_acquire(&pair.client, &cred), SEC_E_OK);
+        assert_int_equal(sspi_handshake(&pair), ignored ? SEC_E_OK : CRYPT_E_REVOCATION_OFFLINE);
+        sspi_pair_disconnect(&pair);
+        cred.dwFlags |= SCH_CRED_IGNORE_NO_REVOCATION_CHECK | SCH_CRED_IGNORE_REVOCATION_OFFLINE;
+    }
+    sspi_pair_clear(&pair);
+}
+
+static UNICODE_STRING text(const WCHAR *units, USHORT len)
+{
+    return (UNICODE_STRING){len, len, (WCHAR *)units};
+}
+
+static void s3_2_disabled_group_is_not_negotiated(void **state)
+{
+    static struct sspi_pair pair;
+    static const WCHAR name[] = u"curve25519";
+    CRYPTO_SETTINGS settings = {.eAlgorithmUsage = TlsParametersCngAlgUsageKeyExchange,
+                                .strCngAlgId = text(name, sizeof(name))};
+    TLS_PARAMETERS parameters = {.cDisabledCrypto = 1, .pDisabledCrypto = &settings};
+    SCH_CREDENTIALS cred = {
+        .dwVersion = SCH_CREDENTIALS_VERSION, .cTlsParameters = 1, .pTlsParameters = &parameters};
+    SecPkgContext_CipherInfo cipher = {.dwVersion = SECPKGCONTEXT_CIPHERINFO_V1};
+
+    (void)state;
+    sspi_pair_init(&pair, 0, "server");
+    sspi_connect(&pair);
+    assert_int_equal(
+        QueryContextAttributesA(&pair.client.context, SECPKG_ATTR_CIPHER_INFO, &cipher), SEC_E_OK);
+    assert_int_equal(cipher.dwKeyType, 29);
+    sspi_pair_disconnect(&pair);
+    FreeCredentialsHandle(&pair.client.credential);
+    assert_int_equal(sspi_acquire(&pair.client, &cred), SEC_E_OK);
+    sspi_connect(&pair);
+    assert_int_equal(
+        QueryContextAttributesA(&pair.client.context, SECPKG_ATTR_CIPHER_INFO, &cipher), SEC_E_OK);
+    assert_int_equal(cipher.dwKeyType, 23);
+    sspi_pair_clear(&pair);
 }
 
 static void s2_8_attributes_tell_what_was_settled(void **state)
@@ -326,6 +369,8 @@ int main(void)
         cmocka_unit_test(s2_2_uses_and_missing_auth_data),
         cmocka_unit_test(s2_2_certificates_need_keys),
         cmocka_unit_test(s3_2_flags_that_cannot_be_honoured_are_refused),
+        cmocka_unit_test(s3_2_revocation_asked_for_is_not_skipped),
+        cmocka_unit_test(s3_2_disabled_group_is_not_negotiated),
         cmocka_unit_test(s2_8_attributes_tell_what_was_settled),
         cmocka_unit_test(s3_8_sessions_resume_for_the_same_credential_and_name),
         cmocka_unit_test(s3_8_session_token_keeps_a_session_from_being_resumed),

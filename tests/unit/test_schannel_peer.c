@@ -318,18 +318,20 @@ static void request_to_renegotiate_is_declined(void **state)
     uint8_t small[8];
 
     (void)state;
-    peer_connect(&peer, false, TLS1_2_VERSION);
-    drain(&peer);
-    ask_to_renegotiate(&peer);
-    assert_true(peer.ours.in.len > 0);
-    assert_int_equal(we_open(&peer), SEC_I_RENEGOTIATE);
-    assert_int_equal(sspi_leg_into(&peer.ours, &peer.wire, small, sizeof(small)),
-                     SEC_E_INSUFFICIENT_MEMORY);
-    assert_int_equal(sspi_leg(&peer.ours, &peer.wire), SEC_E_OK);
-    assert_int_equal(peer.ours.in.len, 0);
-    assert_true(peer.wire.in.len > 0); /* no_renegotiation */
-    assert_int_equal(peer.wire.in.bytes[0], 21);
-    peer_end(&peer);
+    for (size_t i = 0; i < 2; i++) {
+        peer_connect(&peer, roles[i], TLS1_2_VERSION);
+        drain(&peer);
+        ask_to_renegotiate(&peer);
+        assert_true(peer.ours.in.len > 0);
+        assert_int_equal(we_open(&peer), SEC_I_RENEGOTIATE);
+        assert_int_equal(sspi_leg_into(&peer.ours, &peer.wire, small, sizeof(small)),
+                         SEC_E_INSUFFICIENT_MEMORY);
+        assert_int_equal(sspi_leg(&peer.ours, &peer.wire), SEC_E_OK);
+        assert_int_equal(peer.ours.in.len, 0);
+        assert_true(peer.wire.in.len > 0); /* no_renegotiation */
+        assert_int_equal(peer.wire.in.bytes[0], 21);
+        peer_end(&peer);
+    }
 }
 
 static void leg_takes_a_request_that_decrypt_has_not_seen(void **state)

@@ -5,11 +5,10 @@
  * that nothing changes any more.
  *
  * Requests that cannot be honoured are refused, with the statuses that AcquireCredentialsHandle
- * has. Revocation checks are not made in this release: asking for one is
- * SEC_E_UNKNOWN_CREDENTIALS, unless the caller also says that an unknown status is to be ignored
- * (both IGNORE flags), or validates by itself. Certificates named by hash: there is no store of
- * them yet, so none is found (SEC_E_NO_CREDENTIALS). Deferred validation is taken as immediate
- * validation, which is stricter.
+ * has. Certificates named by hash: there is no store of them yet, so none is found
+ * (SEC_E_NO_CREDENTIALS). Deferred validation is taken as immediate validation, which is stricter.
+ * Revocation checks look at the lists that lie in the trust store, never at the network; where a
+ * list is missing, the connection fails unless the IGNORE flags say otherwise.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -26,8 +25,6 @@
 #define REVOCATION_CHECKS \
     (SCH_CRED_REVOCATION_CHECK_END_CERT | SCH_CRED_REVOCATION_CHECK_CHAIN | \
      SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT)
-#define REVOCATION_IGNORED \
-    (SCH_CRED_IGNORE_NO_REVOCATION_CHECK | SCH_CRED_IGNORE_REVOCATION_OFFLINE)
 
 static _Atomic uint64_t last_id;
 
@@ -58,9 +55,6 @@ static SECURITY_STATUS check_flags(uint32_t flags)
     if ((flags & SCH_CRED_MANUAL_CRED_VALIDATION) && (flags & SCH_CRED_AUTO_CRED_VALIDATION))
         return SEC_E_UNKNOWN_CREDENTIALS;
     if (checks & (checks - 1)) /* they exclude each other */
-        return SEC_E_UNKNOWN_CREDENTIALS;
-    if (checks && !(flags & SCH_CRED_MANUAL_CRED_VALIDATION) &&
-        (flags & REVOCATION_IGNORED) != REVOCATION_IGNORED)
         return SEC_E_UNKNOWN_CREDENTIALS;
     if (flags & SCH_USE_PRESHAREDKEY_ONLY)
         return SEC_E_UNKNOWN_CREDENTIALS;

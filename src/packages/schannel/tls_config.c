@@ -20,7 +20,6 @@
 
 #define SUITE_LIST_SIZE 4096u
 #define SECURITY_LEVEL  2 /* 112 bits: no RSA below 2048, no SHA-1 signatures */
-#define TICKETS         1 /* in TLS 1.3; each serves once, a client in a row gets a new one */
 
 /* ---- suites ---- */
 
@@ -102,12 +101,32 @@ static SECURITY_STATUS set_protocol(SSL_CTX *ctx, const struct osspi_schannel_co
     return SEC_E_OK;
 }
 
-static SECURITY_STATUS set_groups(SSL_CTX *ctx)
+/* Groups to offer, best first; the lower ones only where the credential rules out all above. */
+static const struct {
+    uint32_t bit;
+    bool reserve;
+    const char *name;
+} groups[] = {
+    {OSSPI_GROUP_X25519, false, "X25519"}, {OSSPI_GROUP_P256, false, "P-256"},
+    {OSSPI_GROUP_P384, false, "P-384"},    {OSSPI_GROUP_P521, true, "P-521"},
+    {OSSPI_GROUP_X448, true, "X448"},      {OSSPI_GROUP_FFDHE, true, "ffdhe2048:ffdhe3072"},
+};
+
+static bool try_groups(SSL_CTX *ctx, uint32_t disabled)
 {
-    if (SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1)
-        return SEC_E_OK;
+    char list[SUITE_LIST_SIZE] = "";
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if ((disabled & groups[i].bit) == 0 && (!groups[i].reserve || list[0] == '\0'))
+            append_name(list, groups[i].name);
+    }
+    return list[0] != '\0' && SSL_CTX_set1_groups_list(ctx, list) == 1;
+}
+
+static SECURITY_STATUS set_groups(SSL_CTX *ctx, uint32_t disabled)
+{
     /* Providers without X25519 (FIPS) refuse the whole list. */
-    if (SSL_CTX_set1_groups_list(ctx, "P-256:P-384") == 1)
+    if (try_groups(ctx, disabled) || try_groups(ctx, disabled | OSSPI_GROUP_X25519))
         return SEC_E_OK;
     return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
 }
@@ -257,14 +276,10 @@ static SECURITY_STATUS set_sessions(struct osspi_tls_config *config)
     }
     SSL_CTX_set_session_cache_mode(config->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(config->ctx, osspi_tls_on_alpn, NULL);
-    const bool tickets =
-        (config->flags & SCH_CRED_DISABLE_RECONNECTS) == 0 && config->shard->ticket_cipher != NULL;
-    if (!tickets)
-        SSL_CTX_set_options(config->ctx, SSL_OP_NO_TICKET);
-    else if (!osspi_ticket_enable(config->ctx))
+    /* Whether a connection issues tickets is its own affair; see tls_connection.c. */
+    if (!osspi_ticket_enable(config->ctx) ||
+        SSL_CTX_set_num_tickets(config->ctx, OSSPI_TLS_TICKETS) != 1)
         return SEC_E_INSUFFICIENT_MEMORY;
-    if (SSL_CTX_set_num_tickets(config->ctx, tickets ? TICKETS : 0) != 1)
-        return SEC_E_INTERNAL_ERROR;
     return SEC_E_OK;
 }
 
@@ -309,7 +324,7 @@ static SECURITY_STATUS fill_config(struct osspi_tls_config *config,
     set_verification(config);
     SECURITY_STATUS status = set_protocol(config->ctx, from);
     if (status == SEC_E_OK)
-        status = set_groups(config->ctx);
+        status = set_groups(config->ctx, from->disabled_groups);
     if (status == SEC_E_OK)
         status = set_trust(config, from);
     if (status == SEC_E_OK)

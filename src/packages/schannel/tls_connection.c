@@ -108,7 +108,9 @@ static SECURITY_STATUS make_ssl(struct osspi_tls *tls, const struct osspi_tls_se
     if (bio == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
     SSL_set_bio(tls->ssl, bio, bio);
-    SSL_set_app_data(tls->ssl, tls);
+    /* Our callbacks find the connection by it. */
+    if (SSL_set_app_data(tls->ssl, tls) != 1)
+        return SEC_E_INSUFFICIENT_MEMORY;
     SSL_set_msg_callback(tls->ssl, osspi_tls_on_message);
     SSL_set_msg_callback_arg(tls->ssl, tls);
     if (!(tls->server ? prepare_server(tls, setup) : prepare_client(tls)))

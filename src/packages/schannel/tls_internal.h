@@ -29,6 +29,9 @@
 #define OSSPI_TLS_TYPE_HANDSHAKE 22u
 #define OSSPI_TLS_TYPE_DATA      23u
 
+/** Tickets of a TLS 1.3 handshake: each serves once, and one in a row brings the next. */
+#define OSSPI_TLS_TICKETS 1u
+
 /** Longest life of a session: the limit of RFC 8446 4.6.1. */
 #define OSSPI_TLS_MAX_LIFESPAN_S 604800u
 
