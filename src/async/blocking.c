@@ -17,6 +17,7 @@
 #include "base/memory.h"
 
 #define THREAD_IDLE_MS 5000u
+#define RETRY_NS       UINT64_C(10000000)
 
 /* ---- classes ---- */
 
@@ -169,8 +170,8 @@ static void admit_locked(struct osspi_blocking_lane *lane, struct osspi_private_
 
 static void *blocking_main(void *data);
 
-/* A thread for each job that no idle thread will take. Without a thread to be had the job waits for
- * one of those that run; with none running it is tried again at the next push. */
+/* A thread for each job that no idle thread will take. A thread that cannot be started here, for
+ * want of memory or because the caller has an identity of its own, is a worker's to start. */
 static void find_threads_locked(struct osspi_engine *engine)
 {
     struct osspi_blocking_lane *lane = &engine->blocking;
@@ -180,14 +181,31 @@ static void find_threads_locked(struct osspi_engine *engine)
            lane->threads < osspi_settings()->max_blocking) {
         lane->threads++;
         lane->starting++;
-        if (!osspi_engine_thread(engine, blocking_main, "osspi-block")) {
+        if (!osspi_engine_thread(engine, blocking_main)) {
             lane->threads--;
             lane->starting--;
+            atomic_store(&lane->wanted, 1);
             break;
         }
     }
     atomic_fetch_add(&lane->wake, 1);
     osspi_futex_wake(&lane->wake, 1);
+    if (atomic_load(&lane->wanted) != 0)
+        osspi_executor_wake(engine);
+}
+
+void osspi_blocking_grow(struct osspi_engine *engine)
+{
+    struct osspi_blocking_lane *lane = &engine->blocking;
+
+    atomic_store(&lane->wanted, 0);
+    {
+        OSSPI_LOCKED(&lane->lock);
+        find_threads_locked(engine);
+    }
+    /* Still none to be had: not at once again. */
+    if (atomic_load(&lane->wanted) != 0)
+        osspi_futex_wait(&lane->wanted, 1, osspi_now_ns() + RETRY_NS);
 }
 
 /* The class whose first job waits longest among those that have room, or NULL. */
@@ -307,6 +325,7 @@ static void *blocking_main(void *data)
     struct osspi_blocking_lane *lane = &engine->blocking;
     struct osspi_private_job *job;
 
+    osspi_engine_thread_begins("osspi-block");
     {
         OSSPI_LOCKED(&lane->lock);
         lane->starting--;

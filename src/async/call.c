@@ -9,10 +9,7 @@
  */
 #include "async/call.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
-#include <unistd.h>
 
 #include "async/engine.h"
 #include "base/clock.h"
@@ -238,42 +235,6 @@ SECURITY_STATUS osspi_call_status(SspiAsyncContext *handle)
 
 /* ---- queueing ---- */
 
-/* The file system uid of a thread of ours, from the kernel's own account of it. */
-static bool witness_fsuid(const struct osspi_engine *engine, uint32_t *ret_uid)
-{
-    char path[64];
-    char line[128];
-    FILE *file;
-    bool found = false;
-
-    snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)atomic_load(&engine->witness));
-    file = fopen(path, "re");
-    if (!file)
-        return false;
-    while (!found && fgets(line, sizeof(line), file))
-        found = sscanf(line, "Uid: %*u %*u %*u %u", ret_uid) == 1;
-    fclose(file);
-    return found;
-}
-
-/*
- * Does the calling thread act as the process does? Workers have the process's identity, so a thread
- * that took another one for itself must not get the process's credentials by going through them.
- * The usual answer costs one system call; only a difference makes us ask a worker's identity.
- */
-static bool thread_is_process(struct osspi_engine *engine)
-{
-    uint32_t mine = (uint32_t)setfsuid((uid_t)-1);
-    uint32_t worker;
-
-    if (mine == atomic_load_explicit(&engine->identity, memory_order_relaxed))
-        return true;
-    if (!witness_fsuid(engine, &worker))
-        return mine == (uint32_t)geteuid();
-    atomic_store_explicit(&engine->identity, worker, memory_order_relaxed);
-    return mine == worker;
-}
-
 SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, struct osspi_call **ret_call)
 {
     struct osspi_call *call = osspi_call_lookup(handle);
@@ -332,7 +293,7 @@ static SECURITY_STATUS secure_means(struct osspi_engine *engine, struct osspi_ca
 
     if (atomic_load(&engine->phase) != OSSPI_ENGINE_OPEN)
         return SEC_E_SHUTDOWN_IN_PROGRESS;
-    if (!thread_is_process(engine))
+    if (!osspi_engine_thread_is_process(engine))
         return SEC_E_NOT_OWNER;
     if (!osspi_executor_start(engine))
         return SEC_E_INSUFFICIENT_MEMORY;
@@ -412,7 +373,7 @@ static SECURITY_STATUS submit_urgent(struct osspi_engine *engine, struct osspi_c
                                      uint32_t attempt)
 {
     bool open = engine && atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN;
-    bool can_run = open && thread_is_process(engine) && osspi_executor_start(engine);
+    bool can_run = open && osspi_engine_thread_is_process(engine) && osspi_executor_start(engine);
 
     (void)bind_completion(call); /* a closed queue: the callback runs on a worker instead */
     if (!can_run && call->callback && !call->completion &&

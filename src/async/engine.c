@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
@@ -70,7 +71,43 @@ struct osspi_engine *osspi_engine_get(void)
 
 /* ---- threads ---- */
 
-bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *), const char *name)
+/* The file system uid of a thread of ours, from the kernel's own account of it. */
+static bool witness_fsuid(const struct osspi_engine *engine, uint32_t *ret_uid)
+{
+    char path[64];
+    char line[128];
+    FILE *file;
+    bool found = false;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)atomic_load(&engine->witness));
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (!found && fgets(line, sizeof(line), file))
+        found = sscanf(line, "Uid: %*u %*u %*u %u", ret_uid) == 1;
+    fclose(file);
+    return found;
+}
+
+/*
+ * Does the calling thread act as the process does? Workers have the process's identity, so a thread
+ * that took another one for itself must not get the process's credentials by going through them.
+ * The usual answer costs one system call; only a difference makes us ask a worker's identity.
+ */
+bool osspi_engine_thread_is_process(struct osspi_engine *engine)
+{
+    uint32_t mine = (uint32_t)setfsuid((uid_t)-1);
+    uint32_t worker;
+
+    if (mine == atomic_load_explicit(&engine->identity, memory_order_relaxed))
+        return true;
+    if (!witness_fsuid(engine, &worker))
+        return mine == (uint32_t)geteuid();
+    atomic_store_explicit(&engine->identity, worker, memory_order_relaxed);
+    return mine == worker;
+}
+
+bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *))
 {
     pthread_attr_t attributes;
     sigset_t all;
@@ -78,7 +115,7 @@ bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *), con
     pthread_t thread;
     bool started;
 
-    if (pthread_attr_init(&attributes) != 0)
+    if (!osspi_engine_thread_is_process(engine) || pthread_attr_init(&attributes) != 0)
         return false;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, osspi_settings()->stack_size);
@@ -89,11 +126,14 @@ bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *), con
     started = pthread_create(&thread, &attributes, main, engine) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    if (started)
-        pthread_setname_np(thread, name);
-    else
+    if (!started)
         osspi_engine_thread_ends(engine);
     return started;
+}
+
+void osspi_engine_thread_begins(const char *name)
+{
+    pthread_setname_np(pthread_self(), name);
 }
 
 void osspi_engine_thread_ends(struct osspi_engine *engine)

@@ -151,11 +151,12 @@ struct osspi_blocking_lane {
     struct osspi_private_job *ready_first; /* admitted, no thread has taken them yet */
     struct osspi_private_job *ready_last;
     uint32_t ready;
-    uint32_t running;      /* admitted jobs of all classes */
-    uint32_t threads;      /* alive */
-    uint32_t starting;     /* of these, not yet looking for work */
-    uint32_t idle;         /* asleep */
-    _Atomic uint32_t wake; /* futex */
+    uint32_t running;        /* admitted jobs of all classes */
+    uint32_t threads;        /* alive */
+    uint32_t starting;       /* of these, not yet looking for work */
+    uint32_t idle;           /* asleep */
+    _Atomic uint32_t wake;   /* futex */
+    _Atomic uint32_t wanted; /* a thread that may not start threads leaves it to a worker */
 };
 
 enum osspi_engine_phase {
@@ -188,14 +189,16 @@ struct osspi_engine {
     _Atomic uint32_t held_count;
 
     struct osspi_lock thread_lock;
-    uint32_t threads;          /* CPU lane threads alive; guarded by thread_lock */
-    uint32_t parked;           /* spares asleep; guarded by thread_lock */
-    _Atomic uint32_t release;  /* futex: spares released */
-    _Atomic int32_t runnable;  /* workers not inside a callback */
-    _Atomic uint32_t started;  /* worker threads were started */
-    _Atomic uint32_t in_work;  /* calls running on the CPU lane */
-    _Atomic int32_t witness;   /* thread id of a worker, whose identity is the process's */
-    _Atomic uint32_t identity; /* fsuid of that worker when last asked */
+    uint32_t threads;  /* CPU lane threads alive; guarded by thread_lock */
+    uint32_t parked;   /* spares asleep; guarded by thread_lock */
+    uint32_t released; /* of those that were asleep, not yet awake; guarded by thread_lock */
+    _Atomic uint32_t park_word;    /* futex of spares */
+    _Atomic int32_t runnable;      /* workers not inside a callback */
+    _Atomic uint32_t in_callbacks; /* workers inside one */
+    _Atomic uint32_t started;      /* worker threads were started */
+    _Atomic uint32_t in_work;      /* calls running on the CPU lane */
+    _Atomic int32_t witness;       /* thread id of a worker, whose identity is the process's */
+    _Atomic uint32_t identity;     /* fsuid of that worker when last asked */
 
     struct osspi_blocking_lane blocking;
 
@@ -222,12 +225,20 @@ extern _Thread_local uint32_t osspi_callback_depth; /* each thread its own */
 /** The engine if this process has one. */
 struct osspi_engine *osspi_engine_peek(void);
 
-/** Starts a thread of the engine (named, all signals blocked); false if there is none to be had. */
-bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *), const char *name);
+/**
+ * Starts a thread of the engine, with all signals blocked. A new thread inherits the identity of
+ * its maker: a thread that has taken another one than the process's may not make any. False: that,
+ * or there is no thread to be had.
+ */
+bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *));
+void osspi_engine_thread_begins(const char *name);
 void osspi_engine_thread_ends(struct osspi_engine *engine);
 
 /** Parks the calling thread for good if the process is ending. */
 void osspi_engine_park_if_exiting(struct osspi_engine *engine);
+
+/** Does the calling thread act with the process's identity (its fsuid)? */
+bool osspi_engine_thread_is_process(struct osspi_engine *engine);
 
 /** Counts pending calls for OsspiShutdown; NULL is a no-op. */
 void osspi_engine_pending_add(struct osspi_engine *engine);
@@ -235,7 +246,7 @@ void osspi_engine_pending_done(struct osspi_engine *engine);
 
 /* ---- executor.c: CPU lane ---- */
 
-/** At least one worker runs; false: none can be started. */
+/** At least one worker runs, and as many as there is use for; false: none can be started. */
 bool osspi_executor_start(struct osspi_engine *engine);
 /** Is there a worker? */
 bool osspi_executor_alive(struct osspi_engine *engine);
@@ -249,6 +260,9 @@ void osspi_executor_wake_all(struct osspi_engine *engine);
 void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call);
 
 /* ---- blocking.c ---- */
+
+/** Starts the threads that a push could not start itself. */
+void osspi_blocking_grow(struct osspi_engine *engine);
 
 struct osspi_private_job {
     _Atomic uint32_t references;

@@ -106,16 +106,24 @@ static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
         atomic_fetch_add(&engine->held_count, 1);
     }
     /* Somebody may have come back from a callback, and found nothing held, just before. */
-    if (atomic_load(&engine->runnable) > 1)
+    if (atomic_load(&engine->runnable) > 1 || atomic_load(&engine->in_callbacks) == 0)
         hand_on_held(engine);
 }
 
 /* ---- sleep and wake ---- */
 
+static bool should_end(struct osspi_engine *engine)
+{
+    return atomic_load(&engine->phase) == OSSPI_ENGINE_CLOSING &&
+           atomic_load(&engine->pending) == 0;
+}
+
+/* Everything that a wake-up may be about, or it could be slept through. */
 static bool has_work(struct osspi_engine *engine)
 {
     return atomic_load(&engine->urgent_count) > 0 || osspi_ring_has_any(&engine->ring) ||
-           atomic_load(&engine->phase) == OSSPI_ENGINE_EXITING;
+           atomic_load(&engine->phase) == OSSPI_ENGINE_EXITING || should_end(engine) ||
+           atomic_load(&engine->blocking.wanted) != 0;
 }
 
 static void sleep_until_woken(struct osspi_engine *engine)
@@ -132,16 +140,11 @@ static void sleep_until_woken(struct osspi_engine *engine)
     atomic_exchange(&engine->waking, 0);
 }
 
-static bool start_worker(struct osspi_engine *engine);
-
 void osspi_executor_wake(struct osspi_engine *engine)
 {
     /* A read-modify-write, so that it is ordered after the push as a fence would be. */
-    if (atomic_fetch_add(&engine->sleepers, 0) == 0) {
-        if (atomic_load_explicit(&engine->started, memory_order_relaxed) < engine->worker_target)
-            (void)start_worker(engine);
+    if (atomic_fetch_add(&engine->sleepers, 0) == 0)
         return;
-    }
     if (atomic_exchange(&engine->waking, 1) == 1)
         return;
     atomic_fetch_add(&engine->wake_word, 1);
@@ -152,8 +155,8 @@ void osspi_executor_wake_all(struct osspi_engine *engine)
 {
     atomic_fetch_add(&engine->wake_word, 1);
     osspi_futex_wake(&engine->wake_word, INT32_MAX);
-    atomic_fetch_add(&engine->release, 0);
-    osspi_futex_wake(&engine->release, INT32_MAX);
+    atomic_fetch_add(&engine->park_word, 1);
+    osspi_futex_wake(&engine->park_word, INT32_MAX);
 }
 
 void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt)
@@ -168,13 +171,7 @@ void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, u
 
 /* ---- threads ---- */
 
-static bool should_end(struct osspi_engine *engine)
-{
-    return atomic_load(&engine->phase) == OSSPI_ENGINE_CLOSING &&
-           atomic_load(&engine->pending) == 0;
-}
-
-/* True: released, go on. False: idle for long, the thread may end. */
+/* True: released, go on. False: idle for long, or the end; the thread may go. */
 static bool park(struct osspi_engine *engine)
 {
     uint64_t deadline_ns = osspi_deadline_ns(SPARE_IDLE_MS);
@@ -183,19 +180,22 @@ static bool park(struct osspi_engine *engine)
         OSSPI_LOCKED(&engine->thread_lock);
         engine->parked++;
     }
-    for (;;) {
-        bool in_time = osspi_futex_wait(&engine->release, 0, deadline_ns);
+    for (bool in_time = true;;) {
+        uint32_t seen = atomic_load(&engine->park_word);
 
         osspi_engine_park_if_exiting(engine);
-        OSSPI_LOCKED(&engine->thread_lock);
-        if (atomic_load(&engine->release) > 0) {
-            atomic_fetch_sub(&engine->release, 1);
-            return true;
+        {
+            OSSPI_LOCKED(&engine->thread_lock);
+            if (engine->released > 0) {
+                engine->released--;
+                return true;
+            }
+            if (!in_time || should_end(engine)) {
+                engine->parked--;
+                return false;
+            }
         }
-        if (!in_time || should_end(engine)) {
-            engine->parked--;
-            return false;
-        }
+        in_time = osspi_futex_wait(&engine->park_word, seen, deadline_ns);
     }
 }
 
@@ -237,6 +237,7 @@ static void *worker_main(void *data)
 {
     struct osspi_engine *engine = data;
 
+    osspi_engine_thread_begins("osspi-cpu");
     atomic_store(&engine->witness, (int32_t)gettid());
     /* After a fork inside a callback this thread belongs to a process with another engine. */
     while (engine->epoch == osspi_fork_epoch()) {
@@ -249,6 +250,8 @@ static void *worker_main(void *data)
                 break;
             continue;
         }
+        if (atomic_load_explicit(&engine->blocking.wanted, memory_order_relaxed) != 0)
+            osspi_blocking_grow(engine);
         call = pop_urgent(engine);
         if (call)
             run_urgent(engine, call);
@@ -274,7 +277,7 @@ static bool spawn_locked(struct osspi_engine *engine)
 {
     atomic_fetch_add(&engine->runnable, 1);
     engine->threads++;
-    if (osspi_engine_thread(engine, worker_main, "osspi-cpu"))
+    if (osspi_engine_thread(engine, worker_main))
         return true;
     engine->threads--;
     atomic_fetch_sub(&engine->runnable, 1);
@@ -294,9 +297,12 @@ static bool start_worker(struct osspi_engine *engine)
 
 bool osspi_executor_start(struct osspi_engine *engine)
 {
-    if (atomic_load(&engine->started) > 0)
+    uint32_t started = atomic_load_explicit(&engine->started, memory_order_relaxed);
+
+    if (started == engine->worker_target ||
+        (started > 0 && atomic_load_explicit(&engine->sleepers, memory_order_relaxed) > 0))
         return true;
-    return start_worker(engine);
+    return start_worker(engine) || started > 0;
 }
 
 bool osspi_executor_alive(struct osspi_engine *engine)
@@ -309,9 +315,10 @@ static bool release_spare(struct osspi_engine *engine)
     OSSPI_LOCKED(&engine->thread_lock);
     if (engine->parked > 0) {
         engine->parked--;
+        engine->released++;
         atomic_fetch_add(&engine->runnable, 1);
-        atomic_fetch_add(&engine->release, 1);
-        osspi_futex_wake(&engine->release, 1);
+        atomic_fetch_add(&engine->park_word, 1);
+        osspi_futex_wake(&engine->park_word, INT32_MAX);
     } else if (engine->threads >= engine->worker_target + OSSPI_MAX_SPARES ||
                !spawn_locked(engine)) {
         return false;
@@ -320,16 +327,28 @@ static bool release_spare(struct osspi_engine *engine)
     return true;
 }
 
+/* May this worker enter a callback? Only if another is left to work, or if all there are work:
+ * then nobody would ever come back from a callback to take this one. */
+static bool may_enter_callback(struct osspi_engine *engine)
+{
+    if (atomic_fetch_sub(&engine->runnable, 1) > 1 || release_spare(engine) ||
+        atomic_load(&engine->in_callbacks) == 0)
+        return true;
+    atomic_fetch_add(&engine->runnable, 1);
+    return false;
+}
+
 void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call)
 {
-    if (atomic_fetch_sub(&engine->runnable, 1) == 1 && !release_spare(engine)) {
-        atomic_fetch_add(&engine->runnable, 1);
+    if (!may_enter_callback(engine)) {
         hold_back(engine, call);
         return;
     }
+    atomic_fetch_add(&engine->in_callbacks, 1);
     osspi_call_notify(engine, call);
     if (engine->epoch != osspi_fork_epoch())
         return;
+    atomic_fetch_sub(&engine->in_callbacks, 1);
     atomic_fetch_add(&engine->runnable, 1);
     hand_on_held(engine);
 }

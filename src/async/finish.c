@@ -294,8 +294,10 @@ static bool help(struct osspi_engine *engine, struct osspi_call *call, struct os
            osspi_call_run(engine, call, word.attempt, false);
 }
 
-static SECURITY_STATUS wait_for_end(struct osspi_call *call, uint64_t deadline_ns)
+static SECURITY_STATUS wait_for_end(struct osspi_call *call, uint32_t timeout_ms)
 {
+    uint64_t deadline_ns = osspi_deadline_ns(timeout_ms);
+    bool may_help = timeout_ms > 0; /* without time it only looks */
     struct osspi_engine *engine = osspi_engine_peek();
     struct osspi_word first = osspi_call_word(call);
 
@@ -306,7 +308,7 @@ static SECURITY_STATUS wait_for_end(struct osspi_call *call, uint64_t deadline_n
         if (is_final(word) || word.attempt != first.attempt || word.state == OSSPI_CALL_IDLE ||
             word.state == OSSPI_CALL_PREPARING)
             return word.status;
-        if (help(engine, call, word))
+        if (may_help && help(engine, call, word))
             continue;
         if (!osspi_futex_wait(&call->done, done, deadline_ns))
             return osspi_call_word(call).status;
@@ -322,7 +324,7 @@ SECURITY_STATUS osspi_call_wait(SspiAsyncContext *handle, ULONG timeout_ms)
         return SEC_E_INVALID_HANDLE;
     (void)osspi_call_status(handle); /* ends what the parent of a fork left pending */
     atomic_fetch_add(&call->waiters, 1);
-    status = wait_for_end(call, osspi_deadline_ns(timeout_ms));
+    status = wait_for_end(call, timeout_ms);
     atomic_fetch_sub(&call->waiters, 1);
     osspi_call_unref(call);
     return status;

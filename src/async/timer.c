@@ -79,16 +79,25 @@ static bool take_due(struct osspi_engine *engine, struct osspi_timer_entry *ret_
     return true;
 }
 
+static bool is_needed(struct osspi_engine *engine)
+{
+    return atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN || atomic_load(&engine->pending) > 0;
+}
+
 static void *timer_main(void *data)
 {
     struct osspi_engine *engine = data;
 
-    while (atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN || atomic_load(&engine->pending) > 0) {
+    osspi_engine_thread_begins("osspi-timer");
+    for (;;) {
+        /* Read before anything is looked at, or a wake-up could be slept through. */
         uint32_t seen = atomic_load(&engine->timer_wake);
         struct osspi_timer_entry entry;
         uint64_t next_ns;
 
         osspi_engine_park_if_exiting(engine);
+        if (!is_needed(engine))
+            break;
         if (!take_due(engine, &entry, &next_ns)) {
             osspi_futex_wait(&engine->timer_wake, seen, next_ns);
             continue;
@@ -117,7 +126,7 @@ SECURITY_STATUS osspi_timer_reserve(struct osspi_engine *engine)
         engine->heap_size = size;
     }
     if (!engine->timer_running)
-        engine->timer_running = osspi_engine_thread(engine, timer_main, "osspi-timer");
+        engine->timer_running = osspi_engine_thread(engine, timer_main);
     return engine->timer_running ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
 

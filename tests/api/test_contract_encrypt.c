@@ -220,8 +220,7 @@ static void messages_need_an_established_context(const struct peer_form *form)
     peer_open(&pair, form, NULL);
     assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
     assert_int_equal(EncryptMessage(&pair.client.context, 0, &message, 0), SEC_E_INVALID_HANDLE);
-    assert_int_equal(DecryptMessage(&pair.client.context, &message, 0, NULL),
-                     SEC_E_INVALID_HANDLE);
+    assert_int_equal(DecryptMessage(&pair.client.context, &message, 0, NULL), SEC_E_INVALID_HANDLE);
     assert_int_equal(peer_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
     assert_int_equal(EncryptMessage(&pair.server.context, 0, &message, 0), SEC_E_INVALID_HANDLE);
     peer_connect(&pair);

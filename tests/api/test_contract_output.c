@@ -99,12 +99,7 @@ static void s2_5_too_small_first_output_makes_no_context(const struct peer_form 
     peer_close(&pair);
 }
 
-enum retry {
-    SAME_INPUT,
-    MORE_INPUT,
-    NO_INPUT,
-    RETRIES
-};
+enum retry { SAME_INPUT, MORE_INPUT, NO_INPUT, RETRIES };
 
 /* A later leg whose output did not fit goes on as if it had, whatever the caller comes with. */
 static void retry_too_small(const struct peer_form *form, size_t p, enum retry way)
@@ -245,14 +240,14 @@ static void s2_3_optional_arguments_may_be_null(const struct peer_form *form)
     assert_int_equal(peer_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
     input[0] = (SecBuffer){(ULONG)pair.client.in.len, SECBUFFER_TOKEN, pair.client.in.bytes};
     token.cbBuffer = PEER_OUT_SIZE;
-    assert_int_equal(form->initialize(NULL, &pair.client.context, NULL, 0, &in, NULL, &desc_out,
-                                      NULL, NULL),
-                     SEC_E_OK);
+    assert_int_equal(
+        form->initialize(NULL, &pair.client.context, NULL, 0, &in, NULL, &desc_out, NULL, NULL),
+        SEC_E_OK);
     peer_push(&pair.server.in, out, token.cbBuffer);
     input[0] = (SecBuffer){(ULONG)pair.server.in.len, SECBUFFER_TOKEN, pair.server.in.bytes};
     token.cbBuffer = PEER_OUT_SIZE;
-    assert_int_equal(
-        form->accept(NULL, &pair.server.context, 0, &in, NULL, &desc_out, NULL, NULL), SEC_E_OK);
+    assert_int_equal(form->accept(NULL, &pair.server.context, 0, &in, NULL, &desc_out, NULL, NULL),
+                     SEC_E_OK);
     free(out);
     peer_close(&pair);
 }

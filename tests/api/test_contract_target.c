@@ -41,7 +41,9 @@ static void sni_carries_names_and_no_addresses(const struct peer_form *form)
 {
     static const struct {
         const char *target, *sni;
-    } rows[] = {{"server.test.", "server.test"}, {"LOCALHOST", "localhost"}, {"127.0.0.1", NULL},
+    } rows[] = {{"server.test.", "server.test"},
+                {"LOCALHOST", "localhost"},
+                {"127.0.0.1", NULL},
                 {"::1", NULL}};
     struct raw_peer raw;
     struct peer_end client;
@@ -115,8 +117,9 @@ static void absurd_targets_are_refused(const struct peer_form *form)
     monster[100000] = '\0';
     peer_open(&pair, form, NULL);
     {
-        const char *const names[] = {monster,      "a b",      "..",     ".",        "server..test",
-                                     "\xC3\x28", "\xFF\xFE", "*.test", "http://server.test/"};
+        const char *const names[] = {monster,    "a b",          "..",
+                                     ".",        "server..test", "\xC3\x28",
+                                     "\xFF\xFE", "*.test",       "http://server.test/"};
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
             SECURITY_STATUS status;
@@ -207,10 +210,10 @@ static void s0_wide_flags_travel_in_a_buffer(const struct peer_form *form)
 
 /* ---- application protocols ---- */
 
-static const uint8_t h2_and_http[] = {18, 0, 0,   0,   2, 0, 0,   0,   12,  0,   2,
+static const uint8_t h2_and_http[] = {18,  0,   0, 0,   2,   0,   0,   0,   12,  0,   2,
                                       'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-static const uint8_t http_only[] = {15,  0,   0,   0,   2,   0,   0,   0,   9,  0,
-                                    8,   'h', 't', 't', 'p', '/', '1', '.', '1'};
+static const uint8_t http_only[] = {15, 0,   0,   0,   2,   0,   0,   0,   9,  0,
+                                    8,  'h', 't', 't', 'p', '/', '1', '.', '1'};
 static const uint8_t other_only[] = {10, 0, 0, 0, 2, 0, 0, 0, 4, 0, 3, 'x', 'y', 'z'};
 
 static void check_protocol(struct peer_end *end, const char *expected)
@@ -221,9 +224,9 @@ static void check_protocol(struct peer_end *end, const char *expected)
     assert_int_equal(
         QueryContextAttributesA(&end->context, SECPKG_ATTR_APPLICATION_PROTOCOL, &protocol),
         SEC_E_OK);
-    assert_int_equal(protocol.ProtoNegoStatus,
-                     expected ? SecApplicationProtocolNegotiationStatus_Success
-                              : SecApplicationProtocolNegotiationStatus_None);
+    assert_int_equal(protocol.ProtoNegoStatus, expected
+                                                   ? SecApplicationProtocolNegotiationStatus_Success
+                                                   : SecApplicationProtocolNegotiationStatus_None);
     assert_int_equal(protocol.ProtocolIdSize, expected ? strlen(expected) : 0);
     if (expected) {
         assert_int_equal(protocol.ProtoNegoExt, SecApplicationProtocolNegotiationExt_ALPN);

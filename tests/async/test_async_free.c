@@ -229,8 +229,8 @@ static void free_racing_the_end_of_the_call(void **state)
 
         async_call_init(&call);
         assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-        SspiFreeAsyncContext((SspiAsyncContext *)atomic_exchange(&racing.handle,
-                                                                 (uintptr_t)call.async));
+        SspiFreeAsyncContext(
+            (SspiAsyncContext *)atomic_exchange(&racing.handle, (uintptr_t)call.async));
         assert_int_equal(async_await(&call), SEC_I_CONTINUE_NEEDED);
         async_drop_context(&call.own.context);
     }

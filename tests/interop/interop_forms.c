@@ -155,8 +155,7 @@ int interop_run_cases(const char *group, const struct peer_case *cases, size_t c
         tests[i] = (struct CMUnitTest){
             .name = runs[i].name, .test_func = run_one, .initial_state = &runs[i]};
     }
-    failures =
-        _cmocka_run_group_tests(group, tests, count * FORMS, NULL, check_nothing_is_left);
+    failures = _cmocka_run_group_tests(group, tests, count * FORMS, NULL, check_nothing_is_left);
     free(tests);
     free(runs);
     return failures;

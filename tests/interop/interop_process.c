@@ -57,8 +57,7 @@ static void become(const char *const words[], int in, int out, pid_t parent)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(125);
-    if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-        dup2(out, STDERR_FILENO) < 0)
+    if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
         _exit(125);
     execvp(words[0], (char *const *)words);
     _exit(126);
@@ -201,6 +200,30 @@ void interop_await(struct interop_process *process, const char *text)
     while (!interop_said(process, text)) {
         if (process->out < 0)
             fprintf(stderr, "the peer has ended without saying: %s\n", text);
+        TEST_REQUIRE(process->out >= 0);
+        turn(process);
+    }
+}
+
+static bool copy_line(const struct interop_process *process, const char *start, char *line,
+                      size_t size)
+{
+    const uint8_t *from = memmem(process->said.bytes, process->said.len, start, strlen(start));
+    const uint8_t *end =
+        from ? memchr(from, '\n', process->said.len - (size_t)(from - process->said.bytes)) : NULL;
+
+    if (!end)
+        return false;
+    TEST_REQUIRE((size_t)(end - from) < size);
+    memcpy(line, from, (size_t)(end - from));
+    line[end - from] = '\0';
+    return true;
+}
+
+void interop_await_line(struct interop_process *process, const char *start, char *line, size_t size)
+{
+    interop_await(process, start);
+    while (!copy_line(process, start, line, size)) {
         TEST_REQUIRE(process->out >= 0);
         turn(process);
     }

@@ -51,5 +51,8 @@ void interop_poll_handle(struct interop_process *process, const struct pollfd it
 
 /** Waits until the process has said this. */
 void interop_await(struct interop_process *process, const char *text);
+/** Waits for a whole line that begins so (or has it inside) and gives it from there on. */
+void interop_await_line(struct interop_process *process, const char *start, char *line,
+                        size_t size);
 
 #endif

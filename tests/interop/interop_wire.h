@@ -23,18 +23,18 @@ extern const struct peer_form interop_queue_form;
 int interop_run_cases(const char *group, const struct peer_case *cases, size_t count);
 
 struct interop_wire {
-    struct peer_end end;       /* ours; its `in` is what has come from the socket */
-    struct peer_end net;       /* its `in` is what goes to the socket */
-    struct peer_stream plain;  /* opened data */
+    struct peer_end end;          /* ours; its `in` is what has come from the socket */
+    struct peer_end net;          /* its `in` is what goes to the socket */
+    struct peer_stream plain;     /* opened data */
     struct interop_process *peer; /* NULL: none to listen to */
-    int fd;                    /* never blocks; -1: closed */
-    size_t read_max;           /* bytes per read; 0: many */
+    int fd;                       /* never blocks; -1: closed */
+    size_t read_max;              /* bytes per read; 0: many */
     bool established;
-    bool in_leg;               /* a message after the handshake is being read by legs */
-    bool finished;             /* the peer's close_notify has come */
-    bool eof;                  /* no more bytes will come */
-    bool reset;                /* that was a RST */
-    SECURITY_STATUS failure;   /* what a leg or a record ended with, or SEC_E_OK */
+    bool in_leg;             /* a message after the handshake is being read by legs */
+    bool finished;           /* the peer's close_notify has come */
+    bool eof;                /* no more bytes will come */
+    bool reset;              /* that was a RST */
+    SECURITY_STATUS failure; /* what a leg or a record ended with, or SEC_E_OK */
 };
 
 /* ---- peers ---- */
@@ -90,10 +90,12 @@ void interop_send_line(struct interop_wire *wire, const char *line);
 void interop_flush(struct interop_wire *wire);
 /** Waits until the program has said this, meanwhile serving the connection. */
 void interop_wire_await(struct interop_wire *wire, const char *text);
+/** Gives a command of s_client or s_server, which has to be all that it reads at a time. */
+void interop_command(struct interop_wire *wire, const char *letter);
 /** Waits for exactly these bytes, and takes them. */
 void interop_expect(struct interop_wire *wire, const void *data, size_t len);
 void interop_expect_line(struct interop_wire *wire, const char *line);
-/** Data of this many bytes both ways, in text that no peer takes for a command. */
+/** Data of this many bytes, to the program and back. */
 void interop_exchange(struct interop_wire *wire, size_t len);
 /** Sends our close_notify. */
 void interop_finish(struct interop_wire *wire);

@@ -116,6 +116,7 @@ static void free_dropped(struct entry *dropped)
 {
     while (dropped != NULL) {
         struct entry *next = dropped->next;
+        OSSPI_IN_SHARD(osspi_shard_get(dropped->shard));
         SSL_SESSION_free(dropped->session);
         osspi_free(dropped->target);
         osspi_free(dropped);
@@ -239,6 +240,7 @@ SSL_SESSION *osspi_session_take(const struct osspi_session_name *name, bool chai
             drop_locked(entry, &dropped);
         } else {
             /* A copy, so that no two connections ever hold the same object. */
+            OSSPI_IN_SHARD(osspi_shard_get(entry->shard));
             session = SSL_SESSION_dup(entry->session);
         }
     }

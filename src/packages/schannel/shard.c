@@ -145,6 +145,42 @@ static void free_shardp(struct osspi_shard **shard)
     free_shard(*shard);
 }
 
+struct osspi_shard_scope osspi_shard_enter(const struct osspi_shard *shard)
+{
+    if (shard == NULL)
+        return (struct osspi_shard_scope){NULL};
+    return (struct osspi_shard_scope){OSSL_LIB_CTX_set0_default(shard->libctx)};
+}
+
+void osspi_shard_leave(struct osspi_shard_scope *scope)
+{
+    if (scope->previous != NULL)
+        (void)OSSL_LIB_CTX_set0_default(scope->previous);
+}
+
+/* libssl takes one index in X509_STORE_CTX's ex_data, once in the process, where the thread's
+ * default context happens to be: that has to be the global one, or the application would be given
+ * the same index there. */
+static void take_indices(void)
+{
+    OSSL_LIB_CTX *previous = OSSL_LIB_CTX_set0_default(OSSL_LIB_CTX_get0_global_default());
+
+    (void)SSL_get_ex_data_X509_STORE_CTX_idx();
+    (void)OSSL_LIB_CTX_set0_default(previous);
+}
+
+static bool fill_shard(struct osspi_shard *shard)
+{
+    OSSPI_IN_SHARD(shard);
+    shard->bio_method = osspi_tls_bio_method();
+    if (shard->bio_method == NULL)
+        return false;
+    configure(shard->libctx);
+    /* Also the proof that the providers are there: a shard without would be kept for ever. */
+    shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
+    return shard->ticket_cipher != NULL;
+}
+
 static struct osspi_shard *make_shard(uint32_t index)
 {
     /* No exit handler: worker threads may be inside OpenSSL when the process ends, and there is
@@ -153,19 +189,14 @@ static struct osspi_shard *make_shard(uint32_t index)
         return NULL;
     /* If somebody did, ours has to run before OpenSSL's handler. */
     osspi_exit_arm();
+    take_indices();
 
     struct osspi_shard *shard osspi_auto(free_shardp) = osspi_alloc(sizeof(*shard));
     if (shard == NULL)
         return NULL;
     shard->index = index;
     shard->libctx = OSSL_LIB_CTX_new();
-    shard->bio_method = osspi_tls_bio_method();
-    if (shard->libctx == NULL || shard->bio_method == NULL)
-        return NULL;
-    configure(shard->libctx);
-    /* Also the proof that the providers are there: a shard without would be kept for ever. */
-    shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
-    if (shard->ticket_cipher == NULL)
+    if (shard->libctx == NULL || !fill_shard(shard))
         return NULL;
     return OSSPI_TAKE(shard);
 }
@@ -226,6 +257,7 @@ static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
 X509_STORE *osspi_shard_trust(struct osspi_shard *shard)
 {
     OSSPI_LOCKED(&shard->trust_lock);
+    OSSPI_IN_SHARD(shard);
     if (shard->trust == NULL) {
         ERR_clear_error();
         X509_STORE *store = X509_STORE_new();

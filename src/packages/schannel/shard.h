@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/lock.h"
+#include "base/memory.h"
 
 /** Heads what belongs to the parent of a fork, so that it stays reachable for leak checkers. */
 struct osspi_abandoned {
@@ -35,6 +36,27 @@ struct osspi_shard {
     struct osspi_lock trust_lock;
     X509_STORE *trust; /* guarded by trust_lock; made once, constant then */
 };
+
+/** The thread's default library context before osspi_shard_enter(); NULL: not changed. */
+struct osspi_shard_scope {
+    OSSL_LIB_CTX *previous;
+};
+
+/**
+ * First in any block that makes, uses or frees objects of OpenSSL: to the end of the block the
+ * shard is the thread's default library context. Blocks may be nested.
+ *
+ * Why: what OpenSSL does without being told a context, it does in the thread's default one. Above
+ * all it takes a lock there for nearly every object that is made or freed (for its ex_data). In the
+ * application's context that lock would be shared by all shards, and a fork that meets it held
+ * leaves it held in the child for ever.
+ */
+#define OSSPI_IN_SHARD(shard) \
+    __attribute__((unused)) struct osspi_shard_scope osspi_shard_scope_ osspi_auto( \
+        osspi_shard_leave) = osspi_shard_enter(shard)
+
+struct osspi_shard_scope osspi_shard_enter(const struct osspi_shard *shard); /* NULL: no change */
+void osspi_shard_leave(struct osspi_shard_scope *scope);
 
 /** Keeps memory of the parent of a fork reachable. */
 void osspi_shard_abandon(struct osspi_abandoned *memory);

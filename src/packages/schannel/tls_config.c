@@ -287,6 +287,7 @@ static SECURITY_STATUS set_sessions(struct osspi_tls_config *config)
 
 static void free_config(struct osspi_tls_config *config)
 {
+    OSSPI_IN_SHARD(config->shard);
     SSL_CTX_free(config->ctx);
     for (size_t i = 0; i < config->identity_count; i++)
         osspi_material_clear(&config->identities[i]);
@@ -316,6 +317,7 @@ static uint32_t lifespan(uint32_t asked_s)
 static SECURITY_STATUS fill_config(struct osspi_tls_config *config,
                                    const struct osspi_schannel_config *from)
 {
+    OSSPI_IN_SHARD(config->shard);
     config->ctx = SSL_CTX_new_ex(config->shard->libctx, NULL,
                                  config->server ? TLS_server_method() : TLS_client_method());
     if (config->ctx == NULL)

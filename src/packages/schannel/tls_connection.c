@@ -133,6 +133,7 @@ static SECURITY_STATUS build(struct osspi_tls *tls, const struct osspi_tls_setup
     tls->allow_tickets = setup->allow_tickets &&
                          (setup->credential->config->flags & SCH_CRED_DISABLE_RECONNECTS) == 0;
     SSL_SESSION *session = find_session(tls, setup->credential->id, &shard);
+    OSSPI_IN_SHARD(osspi_shard_get(shard));
     SECURITY_STATUS status = osspi_tls_config_get(setup->credential, shard, &tls->config);
     ERR_clear_error();
     if (status == SEC_E_OK)
@@ -172,6 +173,7 @@ void osspi_tls_free(struct osspi_tls *tls)
         osspi_shard_abandon(&tls->abandoned);
         return;
     }
+    OSSPI_IN_SHARD(tls->config == NULL ? NULL : tls->config->shard);
     if (tls->ssl != NULL) {
         /* Keeps SSL_free() from looking for the session in a cache that is not used. */
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -218,6 +220,7 @@ void osspi_tls_flight_sent(struct osspi_tls *tls)
 
 static SECURITY_STATUS close_notify(struct osspi_tls *tls)
 {
+    OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     const int sent = SSL_shutdown(tls->ssl);
     const SECURITY_STATUS status =

@@ -30,6 +30,7 @@ SECURITY_STATUS osspi_tls_sha256(const void *bytes, size_t len, uint8_t ret_hash
 
     if (shard == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
+    OSSPI_IN_SHARD(shard);
     return hash(shard->libctx, "SHA256", bytes, len, ret_hash, &hash_len);
 }
 
@@ -66,6 +67,7 @@ SECURITY_STATUS osspi_tls_endpoint_hash(const struct osspi_der *certificate, uin
     *ret_len = 0;
     if (shard == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
+    OSSPI_IN_SHARD(shard);
     ERR_clear_error();
     X509 *parsed = osspi_material_certificate(shard->libctx, certificate->bytes, certificate->len);
     if (parsed == NULL)

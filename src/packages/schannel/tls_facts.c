@@ -243,6 +243,7 @@ SECURITY_STATUS osspi_tls_facts(struct osspi_tls *tls, struct osspi_tls_facts *r
 
     if (tls->epoch != osspi_fork_epoch() || !tls->established)
         return SEC_E_INTERNAL_ERROR;
+    OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     const bool ok = copy_facts(tls, &facts);
     ERR_clear_error();

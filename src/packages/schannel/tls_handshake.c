@@ -47,6 +47,7 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
         return fail(tls);
     }
 
+    OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     const int done = SSL_do_handshake(tls->ssl);
     /* A read that found nothing is the only way to be asked for more. */
@@ -72,6 +73,7 @@ SECURITY_STATUS osspi_tls_export(struct osspi_tls *tls, const char *label, size_
 {
     if (tls->epoch != osspi_fork_epoch() || !tls->established)
         return SEC_E_UNSUPPORTED_FUNCTION;
+    OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     const int ok = SSL_export_keying_material(tls->ssl, out, out_len, label, label_len, context,
                                               context_len, context != NULL);

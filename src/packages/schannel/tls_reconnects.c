@@ -18,6 +18,7 @@ void osspi_tls_reconnects(struct osspi_tls *tls, bool enabled)
 {
     if (tls->epoch != osspi_fork_epoch())
         return;
+    OSSPI_IN_SHARD(tls->config->shard);
     tls->allow_tickets = enabled;
     if (tls->server) {
         /* What has been handed out is the client's; there are only no more. */

@@ -81,6 +81,7 @@ enum osspi_tls_record osspi_tls_open(struct osspi_tls *tls, const uint8_t *recor
         return OSSPI_TLS_BROKEN;
     }
 
+    OSSPI_IN_SHARD(tls->config->shard);
     size_t plain_len = 0;
     ERR_clear_error();
     /* OpenSSL has read the whole record into its own memory before it writes the first byte to
@@ -105,6 +106,7 @@ static SECURITY_STATUS seal_failure(struct osspi_tls *tls, const char *function)
 
 static SECURITY_STATUS update_key(struct osspi_tls *tls, int kind)
 {
+    OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     if (SSL_key_update(tls->ssl, kind) != 1 || SSL_do_handshake(tls->ssl) != 1 || tls->no_memory)
         return seal_failure(tls, "SSL_key_update");
@@ -162,6 +164,7 @@ SECURITY_STATUS osspi_tls_seal(struct osspi_tls *tls, const uint8_t *data, size_
     const SECURITY_STATUS status = keep_limit(tls, len);
     if (status != SEC_E_OK)
         return status;
+    OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     if (SSL_write_ex(tls->ssl, data, len, &written) != 1 || written != len || tls->no_memory)
         return seal_failure(tls, "SSL_write_ex");

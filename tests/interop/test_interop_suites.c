@@ -1,0 +1,5 @@
+#include "interop_wire.h"
+int main(void)
+{
+    return 0;
+}
