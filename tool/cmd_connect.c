@@ -40,7 +40,7 @@ static const char help[] =
     "  --send            send standard input, print the answer; the report goes to standard error\n"
     "  --repeat N        connect N times: shows resumption\n"
     "  --timeout MS      for connect and handshake together, and for silence afterwards;\n"
-    "                    default 10000\n"
+    "                    default 10000. Looking up the name has the resolver's own limits\n"
     "  --sync            use synchronous calls instead\n"
     "  --json            the report as JSON\n"
     "  --quiet           no report; the exit code and complaints only\n"
@@ -171,20 +171,21 @@ static void connect_once(const struct connect_options *options, struct stream *s
                          struct connect_outcome *outcome, FILE *out, bool last)
 {
     enum stream_result result = make_connection(options, stream, outcome);
-    if (result == STREAM_OK && last) {
+    bool established = result == STREAM_OK;
+    if (established && last) {
         if (!options->json && !options->quiet)
             connect_print(out, options, stream, outcome);
         if (options->send)
             result = conclude(outcome, stream, "the exchange", pump(options, stream, outcome));
-    } else if (result == STREAM_OK) {
+    } else if (established) {
         wait_for_ticket(stream);
     }
     if (outcome->code != TOOL_OK) {
         fflush(stdout);
         connect_complain(options, stream, outcome);
     }
-    /* Also a failed handshake leaves a context, but then its alert has been sent already. */
-    if (result == STREAM_OK || result == STREAM_CLOSED) {
+    /* A close_notify, or after a bad record its alert. A handshake that failed has sent its own. */
+    if (established && result != STREAM_EOF && result != STREAM_SYSTEM) {
         stream->deadline_ms = net_now_ms() + options->timeout_ms;
         (void)stream_shutdown(stream); /* all was said; a peer that has gone already is no loss */
     }

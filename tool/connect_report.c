@@ -5,7 +5,7 @@
  */
 #include "connect.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include <opensspi.h>
 
@@ -101,9 +101,9 @@ static json_t *error_json(const struct stream *stream, const struct connect_outc
 bool connect_print_json(FILE *out, const struct connect_options *options, struct stream *stream,
                         struct connect_outcome *outcome, json_t *repeats, struct timeline *timeline)
 {
-    json_t *root =
-        json_pack("{s:s, s:s, s:s, s:b}", "host", options->address.host, "port",
-                  options->address.port, "name", server_name(options), "ok", outcome->code == 0);
+    json_t *root = json_pack("{s:s, s:i, s:s, s:b}", "host", options->address.host, "port",
+                             atoi(options->address.port), "name", server_name(options), "ok",
+                             outcome->code == 0);
     bool done = root != NULL;
     if (done && outcome->facts.protocol[0]) {
         done = facts_json(&outcome->facts, root);

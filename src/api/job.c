@@ -42,9 +42,10 @@ static SECURITY_STATUS run_in_turn(struct osspi_job *job)
 SECURITY_STATUS osspi_job_run_sync(struct osspi_job *job, struct osspi_turn *turn)
 {
     struct osspi_turn_waiter waiter = {0};
+    bool bounded = osspi_call_sync_bounded(); /* asked in any case: the settings are in use now */
     SECURITY_STATUS status;
 
-    if (job->lane == OSSPI_LANE_BLOCKING && osspi_call_sync_bounded()) {
+    if (job->lane == OSSPI_LANE_BLOCKING && bounded) {
         status = osspi_call_run_blocking(job, turn);
     } else {
         if (turn)

@@ -20,7 +20,7 @@ const char *OsspiStatusText(SECURITY_STATUS status)
 {
     const struct osspi_status_words *words = osspi_status_find(status);
 
-    return words ? words->text : NULL;
+    return words ? words->text : "This is no status that the library knows";
 }
 
 SECURITY_STATUS OsspiGetErrorDetail(PCtxtHandle context, char *buffer, ULONG size)

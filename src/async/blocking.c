@@ -14,6 +14,7 @@
 
 #include "async/engine.h"
 #include "base/clock.h"
+#include "core/exit.h"
 #include "base/memory.h"
 
 #define THREAD_IDLE_MS 5000u
@@ -348,6 +349,7 @@ static void *blocking_main(void *data)
         }
         leave_class(lane, class);
     }
+    osspi_thread_end();
     osspi_engine_thread_ends(engine);
     return NULL;
 }

@@ -351,17 +351,15 @@ static void enter_queue(struct osspi_engine *engine, struct osspi_call *call, ui
         osspi_call_dispatch(engine, call, attempt, private_job);
 }
 
-static void note_queued(struct osspi_engine *engine, struct osspi_call *call,
-                        struct osspi_turn *turn, bool has_deadline)
+static void note_queued(struct osspi_call *call, struct osspi_turn *turn, uint32_t timeout_ms)
 {
     call->turn = turn;
     call->waiter.ready = turn_has_come;
     call->waiter.in_line = false;
-    call->has_deadline = has_deadline;
     call->queued_ns = osspi_now_ns();
+    call->deadline_ns = timeout_ms != 0 ? call->queued_ns + timeout_ms * UINT64_C(1000000) : 0;
+    call->timer_position = 0; /* of the parent's heap, perhaps */
     osspi_count(OSSPI_COUNT_QUEUED);
-    if (engine)
-        osspi_engine_pending_add(engine);
     osspi_trace(OsspiTraceQueued, call, call->job.ops->kind, SEC_I_ASYNC_CALL_PENDING);
 }
 
@@ -381,9 +379,10 @@ static SECURITY_STATUS submit_urgent(struct osspi_engine *engine, struct osspi_c
         (void)call->job.ops->run(&call->job);
         call->job.ops->release(&call->job);
         osspi_call_refuse(call, open ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_SHUTDOWN_IN_PROGRESS);
+        osspi_engine_pending_done(engine);
         return open ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_SHUTDOWN_IN_PROGRESS;
     }
-    note_queued(engine, call, NULL, false);
+    note_queued(call, NULL, 0);
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_DUE));
     if (can_run || (open && osspi_executor_alive(engine)))
         osspi_executor_push_urgent(engine, call);
@@ -398,13 +397,13 @@ static SECURITY_STATUS submit_queued(struct osspi_engine *engine, struct osspi_c
     struct osspi_private_job *private_job = call->private_job;
     uint64_t deadline_ns;
 
-    note_queued(engine, call, turn, timeout_ms != 0);
-    deadline_ns = call->queued_ns + timeout_ms * UINT64_C(1000000);
+    note_queued(call, turn, timeout_ms);
+    deadline_ns = call->deadline_ns;
     if (private_job)
         osspi_private_job_ref(private_job);
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt,
                                              private_job ? OSSPI_CALL_LANED : OSSPI_CALL_QUEUED));
-    if (timeout_ms != 0)
+    if (deadline_ns != 0)
         osspi_timer_arm(engine, call, attempt, deadline_ns);
     enter_queue(engine, call, attempt, turn, private_job);
     osspi_private_job_unref(private_job);
@@ -421,6 +420,10 @@ SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *tu
 
     call->private_job = NULL;
     call->completion = NULL;
+    /* Counted before the phase is looked at: a shutdown that finds nothing pending has closed the
+     * engine before that, and the call is refused. */
+    if (engine)
+        osspi_engine_pending_add(engine);
     if (never_fails)
         return submit_urgent(engine, call, attempt);
     if (timeout_ms == 0)
@@ -432,5 +435,6 @@ SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *tu
     osspi_trace(OsspiTraceRefused, call, call->job.ops->kind, status);
     call->job.ops->release(&call->job);
     osspi_call_refuse(call, status);
+    osspi_engine_pending_done(engine);
     return status;
 }

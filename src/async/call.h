@@ -71,8 +71,7 @@ struct osspi_job {
  * go on to osspi_call_submit() or osspi_call_refuse().
  *
  * @return SEC_E_OK; SEC_E_INVALID_HANDLE: NULL, stale or garbage; SEC_E_INVALID_PARAMETER: a call
- *         is pending on it, or its callback is still to come; SEC_E_INSUFFICIENT_MEMORY: the engine
- *         cannot start.
+ *         is pending on it, or its callback is still to come.
  */
 SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, struct osspi_call **ret_call)
     __attribute__((warn_unused_result));
@@ -85,9 +84,9 @@ struct osspi_job *osspi_call_job(struct osspi_call *call);
  * pass by the queue bound and need no place.
  *
  * @return SEC_E_OK: accepted. Otherwise the attempt failed as with osspi_call_refuse(), the job has
- *         been released: SEC_E_INSUFFICIENT_MEMORY (queue full, no memory, no thread, shut down),
- *         SEC_E_NOT_OWNER (the thread's fsuid is not the process's), SEC_E_INVALID_HANDLE (the
- *         context's completion queue is closed).
+ *         been released: SEC_E_INSUFFICIENT_MEMORY (queue full, no memory, no thread),
+ *         SEC_E_SHUTDOWN_IN_PROGRESS, SEC_E_NOT_OWNER (the thread's fsuid is not the process's),
+ *         SEC_E_INVALID_HANDLE (the context's completion queue is closed).
  */
 SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *turn,
                                   bool never_fails) __attribute__((warn_unused_result));
@@ -103,7 +102,7 @@ void osspi_call_refuse(struct osspi_call *call, SECURITY_STATUS status);
  */
 SECURITY_STATUS osspi_call_run_blocking(struct osspi_job *job, struct osspi_turn *turn);
 
-/** Is there a default deadline that synchronous calls must keep? */
+/** Is there a default deadline that synchronous calls must keep, and a lane to keep it on? */
 bool osspi_call_sync_bounded(void);
 
 #endif

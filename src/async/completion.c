@@ -183,7 +183,8 @@ ULONG osspi_completion_drain(uint64_t id, ULONG max)
         OSSPI_LOCKED(&queue->lock);
         limit = queue->entries;
     }
-    while (ran < limit) {
+    /* After a fork inside a callback the rest is the parent's, and so is the descriptor. */
+    while (ran < limit && queue->epoch == osspi_fork_epoch()) {
         struct osspi_call *call = take_entry(queue);
 
         if (!call)
@@ -192,7 +193,7 @@ ULONG osspi_completion_drain(uint64_t id, ULONG max)
         osspi_call_notify(osspi_engine_peek(), call);
     }
     /* Who waits for edges learns of what is left. */
-    {
+    if (queue->epoch == osspi_fork_epoch()) {
         OSSPI_LOCKED(&queue->lock);
         if (queue->entries > 0 && !queue->closed)
             set_readable(queue);

@@ -165,7 +165,7 @@ static void wake_everybody(struct osspi_engine *engine)
 
 void osspi_engine_pending_add(struct osspi_engine *engine)
 {
-    atomic_fetch_add_explicit(&engine->pending, 1, memory_order_relaxed);
+    atomic_fetch_add(&engine->pending, 1);
 }
 
 void osspi_engine_pending_done(struct osspi_engine *engine)
@@ -213,7 +213,10 @@ SECURITY_STATUS osspi_engine_shutdown(ULONG timeout_ms)
         return SEC_E_INVALID_PARAMETER;
     if (!engine)
         return SEC_E_OK;
-    (void)atomic_compare_exchange_strong(&engine->phase, &expected, OSSPI_ENGINE_CLOSING);
+    /* The process ends already: the threads are parked, nothing can be waited for. */
+    if (!atomic_compare_exchange_strong(&engine->phase, &expected, OSSPI_ENGINE_CLOSING) &&
+        expected == OSSPI_ENGINE_EXITING)
+        return atomic_load(&engine->pending) == 0 ? SEC_E_OK : HRESULT_FROM_WIN32(ERROR_TIMEOUT);
     in_time = wait_for_zero(&engine->pending, deadline_ns);
     if (!in_time)
         osspi_table_visit(&osspi_calls, stop_call, engine);

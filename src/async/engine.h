@@ -91,10 +91,10 @@ struct osspi_call {
     _Atomic uint32_t reachable; /* attempt | OSSPI_REACHABLE once its ticket is in the ring */
     uint64_t queued_ns;
     uint64_t started_ns;
+    uint64_t deadline_ns;                  /* 0: none, and it never stands in the heap */
     struct osspi_call *next;               /* urgent list or completion queue; by their lock */
     struct osspi_private_job *private_job; /* blocking lane; a reference */
     uint32_t timer_position;               /* index + 1 in the timer heap; guarded by timer_lock */
-    bool has_deadline;                     /* it may stand in the heap */
     struct osspi_job job;
 };
 
@@ -240,7 +240,7 @@ void osspi_engine_park_if_exiting(struct osspi_engine *engine);
 /** Does the calling thread act with the process's identity (its fsuid)? */
 bool osspi_engine_thread_is_process(struct osspi_engine *engine);
 
-/** Counts pending calls for OsspiShutdown; NULL is a no-op. */
+/** Counts calls pending, or about to be, for OsspiShutdown; done(NULL) is a no-op. */
 void osspi_engine_pending_add(struct osspi_engine *engine);
 void osspi_engine_pending_done(struct osspi_engine *engine);
 
@@ -293,6 +293,7 @@ void osspi_private_job_unref(
 
 /** Room and thread for one more deadline; SEC_E_INSUFFICIENT_MEMORY otherwise. */
 SECURITY_STATUS osspi_timer_reserve(struct osspi_engine *engine);
+/** Does nothing if the call has ended or is armed. */
 void osspi_timer_arm(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                      uint64_t deadline_ns);
 void osspi_timer_disarm(struct osspi_engine *engine, struct osspi_call *call);

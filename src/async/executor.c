@@ -15,10 +15,10 @@
  */
 #include "async/engine.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "core/exit.h"
 
 #define SPARE_IDLE_MS 10000u
 
@@ -140,11 +140,17 @@ static void sleep_until_woken(struct osspi_engine *engine)
     atomic_exchange(&engine->waking, 0);
 }
 
+static bool start_worker(struct osspi_engine *engine);
+
 void osspi_executor_wake(struct osspi_engine *engine)
 {
     /* A read-modify-write, so that it is ordered after the push as a fence would be. */
-    if (atomic_fetch_add(&engine->sleepers, 0) == 0)
+    if (atomic_fetch_add(&engine->sleepers, 0) == 0) {
+        /* The sleeper that was seen when the call was made may have been woken for another one. */
+        if (atomic_load_explicit(&engine->started, memory_order_relaxed) < engine->worker_target)
+            (void)start_worker(engine);
         return;
+    }
     if (atomic_exchange(&engine->waking, 1) == 1)
         return;
     atomic_fetch_add(&engine->wake_word, 1);
@@ -159,13 +165,30 @@ void osspi_executor_wake_all(struct osspi_engine *engine)
     osspi_futex_wake(&engine->park_word, INT32_MAX);
 }
 
+static bool is_stale(uint64_t ticket)
+{
+    struct osspi_word word = osspi_call_word(call_of_ticket(ticket));
+
+    return word.state != OSSPI_CALL_QUEUED ||
+           word.attempt != ((uint32_t)ticket & OSSPI_ATTEMPT_MASK);
+}
+
+/* Calls that wait are at most half as many as cells, so a full ring holds stale tickets. They are
+ * dropped here: the thread that pushes may be the only worker there is. */
+static void push_ticket(struct osspi_ring *ring, uint64_t ticket)
+{
+    uint64_t other;
+
+    while (!osspi_ring_push(ring, ticket)) {
+        if (osspi_ring_pop(ring, &other) && !is_stale(other))
+            push_ticket(ring, other);
+    }
+}
+
 void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt)
 {
     atomic_store(&call->reachable, attempt | OSSPI_REACHABLE);
-    /* Calls that wait are fewer than cells: a full ring holds stale tickets, which workers drop
-     * faster than anybody can make them. */
-    while (!osspi_ring_push(&engine->ring, ticket_of(call, attempt)))
-        sched_yield();
+    push_ticket(&engine->ring, ticket_of(call, attempt));
     osspi_executor_wake(engine);
 }
 
@@ -268,6 +291,7 @@ static void *worker_main(void *data)
             OSSPI_LOCKED(&engine->thread_lock);
             engine->threads--;
         }
+        osspi_thread_end();
         osspi_engine_thread_ends(engine);
     }
     return NULL;
@@ -331,9 +355,12 @@ static bool release_spare(struct osspi_engine *engine)
  * then nobody would ever come back from a callback to take this one. */
 static bool may_enter_callback(struct osspi_engine *engine)
 {
+    /* Counted first, so that of two that come at once the second sees the first. */
+    atomic_fetch_add(&engine->in_callbacks, 1);
     if (atomic_fetch_sub(&engine->runnable, 1) > 1 || release_spare(engine) ||
-        atomic_load(&engine->in_callbacks) == 0)
+        atomic_load(&engine->in_callbacks) == 1)
         return true;
+    atomic_fetch_sub(&engine->in_callbacks, 1);
     atomic_fetch_add(&engine->runnable, 1);
     return false;
 }
@@ -344,7 +371,6 @@ void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *cal
         hold_back(engine, call);
         return;
     }
-    atomic_fetch_add(&engine->in_callbacks, 1);
     osspi_call_notify(engine, call);
     if (engine->epoch != osspi_fork_epoch())
         return;

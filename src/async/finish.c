@@ -71,14 +71,14 @@ void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call)
     osspi_count(OSSPI_COUNT_CALLBACKS);
     if (engine)
         atomic_fetch_sub_explicit(&engine->notifying, 1, memory_order_relaxed);
-    osspi_trace(OsspiTraceCallbackStarted, call, kind, word.status);
+    osspi_trace(OsspiTraceCallbackStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
     osspi_call_restore(call, osspi_word_pack(word.status, word.attempt, OSSPI_CALL_COMPLETE));
     /* The reference keeps a context that was freed while pending readable until the callback
      * returns; of a context that is used anew meanwhile nothing is touched. */
     osspi_callback_depth++;
     callback(handle, data);
     osspi_callback_depth--;
-    osspi_trace(OsspiTraceCallbackReturned, call, kind, word.status);
+    osspi_trace(OsspiTraceCallbackReturned, call, kind, SEC_I_ASYNC_CALL_PENDING);
     osspi_call_unref(call);
     osspi_engine_pending_done(engine);
 }
@@ -97,6 +97,7 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
                                   uint32_t attempt)
 {
     struct osspi_private_job *private_job;
+    uint64_t deadline_ns = call->deadline_ns;
 
     if (osspi_blocking_detach(engine, call, attempt, &call->private_job) != SEC_E_OK)
         return false;
@@ -104,6 +105,9 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
     osspi_private_job_ref(private_job);
     atomic_fetch_add(&engine->places, 1);
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_LANED));
+    /* A deadline that passed while the call computed was without effect: it counts from here on. */
+    if (deadline_ns != 0)
+        osspi_timer_arm(engine, call, attempt, deadline_ns);
     osspi_call_dispatch(engine, call, attempt, private_job);
     osspi_private_job_unref(private_job);
     return true;
@@ -143,7 +147,9 @@ bool osspi_call_run(struct osspi_engine *engine, struct osspi_call *call, uint32
     status = call->job.ops->run(&call->job);
     if (engine) {
         atomic_fetch_sub(&engine->in_work, 1);
-        osspi_engine_park_if_exiting(engine);
+        /* Not a thread of the caller's: it may be the one that ends the process. */
+        if (worker)
+            osspi_engine_park_if_exiting(engine);
     }
     if (status == OSSPI_WANT_BLOCKING) {
         if (move_to_blocking_lane(engine, call, attempt))
@@ -171,6 +177,8 @@ void osspi_call_run_private(struct osspi_private_job *job)
     osspi_count_wait(kind, started_ns - job->queued_ns);
     osspi_trace(OsspiTraceStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
     status = job->job.ops->run(&job->job);
+    if (status == OSSPI_WANT_BLOCKING) /* it is there already */
+        status = SEC_E_INTERNAL_ERROR;
     osspi_engine_park_if_exiting(engine);
     osspi_count_run(kind, osspi_now_ns() - started_ns);
     if (!osspi_call_move(call, attempt, OSSPI_CALL_BLOCKED, OSSPI_CALL_PUBLISHING)) {
@@ -249,6 +257,9 @@ static void give_up(struct osspi_engine *engine, struct osspi_call *call, uint32
 bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                      SECURITY_STATUS status)
 {
+    /* What the parent of a fork left pending is not in this engine's lists and counts. */
+    if (atomic_load_explicit(&call->epoch, memory_order_relaxed) != engine->epoch)
+        return false;
     if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_PUBLISHING) ||
         osspi_call_move(call, attempt, OSSPI_CALL_LANED, OSSPI_CALL_PUBLISHING)) {
         atomic_fetch_sub(&engine->places, 1);
@@ -286,11 +297,13 @@ static bool is_final(struct osspi_word word)
            (word.state == OSSPI_CALL_IDLE && word.status != SEC_I_ASYNC_CALL_PENDING);
 }
 
-/* A call that only waits for a worker is run here: nothing wakes a thread faster than not to. */
+/* A call that only waits for a worker is run here: nothing wakes a thread faster than not to. But
+ * not under another identity than a worker's. */
 static bool help(struct osspi_engine *engine, struct osspi_call *call, struct osspi_word word)
 {
     return engine && word.state == OSSPI_CALL_QUEUED &&
            atomic_load(&call->reachable) == (word.attempt | OSSPI_REACHABLE) &&
+           osspi_engine_thread_is_process(engine) &&
            osspi_call_run(engine, call, word.attempt, false);
 }
 

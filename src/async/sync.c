@@ -10,7 +10,11 @@
 
 bool osspi_call_sync_bounded(void)
 {
-    return osspi_settings()->default_timeout_ms != 0;
+    struct osspi_engine *engine = osspi_engine_peek();
+
+    /* After OsspiShutdown there is no lane to go to; the call still works, without a deadline. */
+    return osspi_settings()->default_timeout_ms != 0 &&
+           (!engine || atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN);
 }
 
 SECURITY_STATUS osspi_call_run_blocking(struct osspi_job *job, struct osspi_turn *turn)

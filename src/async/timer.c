@@ -6,6 +6,7 @@
  */
 #include "async/engine.h"
 #include "base/clock.h"
+#include "core/exit.h"
 #include "base/memory.h"
 
 #define FIRST_HEAP_SIZE 1024u
@@ -105,6 +106,7 @@ static void *timer_main(void *data)
         (void)osspi_call_stop(engine, entry.call, entry.attempt, HRESULT_FROM_WIN32(ERROR_TIMEOUT));
         osspi_call_unref(entry.call);
     }
+    osspi_thread_end();
     osspi_engine_thread_ends(engine);
     return NULL;
 }
@@ -146,7 +148,8 @@ void osspi_timer_arm(struct osspi_engine *engine, struct osspi_call *call, uint3
     {
         OSSPI_LOCKED(&engine->timer_lock);
         /* The call may have ended already; whoever ends it disarms after leaving these states. */
-        if (!may_still_be_stopped(call, attempt) || engine->heap_count >= engine->heap_size)
+        if (!may_still_be_stopped(call, attempt) || call->timer_position != 0 ||
+            engine->heap_count >= engine->heap_size)
             return;
         sift_up_locked(engine, engine->heap_count++, entry);
         if (call->timer_position != 1)
@@ -158,7 +161,7 @@ void osspi_timer_arm(struct osspi_engine *engine, struct osspi_call *call, uint3
 
 void osspi_timer_disarm(struct osspi_engine *engine, struct osspi_call *call)
 {
-    if (!call->has_deadline)
+    if (call->deadline_ns == 0)
         return;
     OSSPI_LOCKED(&engine->timer_lock);
     if (call->timer_position != 0)

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * The private library context, hashes, and the TLS library's error queue; see crypto.h.
+ * The private library contexts, hashes, and the TLS library's error queue; see crypto.h.
  *
- * The context is published once per process with release order; readers take no lock. A second
- * pointer says that the legacy provider has been asked for, so that only PKCS#12 files pay for it.
+ * A context is published once per process with release order; readers take no lock. All algorithms
+ * it is for are loaded before that: the TLS library loads them on first use otherwise, and what
+ * there is no memory for at that moment is missing for ever after.
  */
 #include "cert/crypto.h"
 
+#include <openssl/decoder.h>
+#include <openssl/encoder.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
 #include <openssl/provider.h>
 #include <stdatomic.h>
 
+#include "base/foreign.h"
 #include "base/lock.h"
 
-static struct osspi_lock making;                      /* guards the making of a new context */
-static _Atomic(const struct osspi_crypto *) current;  /* set under `making`, read by anybody */
-static _Atomic(const struct osspi_crypto *) extended; /* the one that has the legacy provider */
+static struct osspi_lock making; /* guards the making of a context */
+
+/* Set under `making`, read by anybody. */
+static _Atomic(const struct osspi_crypto *) plain; /* for hashes */
+static _Atomic(const struct osspi_crypto *) full;  /* for keys */
 
 static void crypto_free(struct osspi_crypto *crypto)
 {
@@ -26,7 +33,7 @@ static void crypto_free(struct osspi_crypto *crypto)
     osspi_free(crypto);
 }
 
-static struct osspi_crypto *crypto_new(void)
+static struct osspi_crypto *plain_new(void)
 {
     struct osspi_crypto *crypto = osspi_alloc(sizeof(*crypto));
 
@@ -34,7 +41,7 @@ static struct osspi_crypto *crypto_new(void)
         return NULL;
     crypto->epoch = osspi_fork_epoch();
     crypto->library = OSSL_LIB_CTX_new();
-    /* By name, because asking for the legacy provider later would end the implicit default. */
+    /* By name, because asking for another provider would end the implicit default. */
     if (crypto->library && OSSL_PROVIDER_load(crypto->library, "default")) {
         crypto->sha1 = EVP_MD_fetch(crypto->library, "SHA1", NULL);
         crypto->sha256 = EVP_MD_fetch(crypto->library, "SHA256", NULL);
@@ -46,61 +53,135 @@ static struct osspi_crypto *crypto_new(void)
     return crypto;
 }
 
+/* Going through all algorithms of a kind loads them; there is nothing to do with each. */
+static void pass_cipher(EVP_CIPHER *algorithm, void *data)
+{
+    (void)algorithm;
+    (void)data;
+}
+
+static void pass_kdf(EVP_KDF *algorithm, void *data)
+{
+    (void)algorithm;
+    (void)data;
+}
+
+static void pass_mac(EVP_MAC *algorithm, void *data)
+{
+    (void)algorithm;
+    (void)data;
+}
+
+static void pass_key(EVP_KEYMGMT *algorithm, void *data)
+{
+    (void)algorithm;
+    (void)data;
+}
+
+static void pass_decoder(OSSL_DECODER *algorithm, void *data)
+{
+    (void)algorithm;
+    (void)data;
+}
+
+static void pass_encoder(OSSL_ENCODER *algorithm, void *data)
+{
+    (void)algorithm;
+    (void)data;
+}
+
+static bool load_all(OSSL_LIB_CTX *library)
+{
+    unsigned long before = ERR_peek_last_error();
+
+    EVP_CIPHER_do_all_provided(library, pass_cipher, NULL);
+    EVP_KDF_do_all_provided(library, pass_kdf, NULL);
+    EVP_MAC_do_all_provided(library, pass_mac, NULL);
+    EVP_KEYMGMT_do_all_provided(library, pass_key, NULL);
+    OSSL_DECODER_do_all_provided(library, pass_decoder, NULL);
+    OSSL_ENCODER_do_all_provided(library, pass_encoder, NULL);
+    return ERR_peek_last_error() == before;
+}
+
+/* A system may well come without the legacy provider; then files that need it cannot be read. */
+static bool load_legacy(OSSL_LIB_CTX *library)
+{
+    bool good;
+
+    ERR_set_mark();
+    good = OSSL_PROVIDER_load(library, "legacy") || osspi_crypto_failure(SEC_E_OK) == SEC_E_OK;
+    ERR_pop_to_mark();
+    return good;
+}
+
+static struct osspi_crypto *full_new(void)
+{
+    struct osspi_crypto *crypto = plain_new();
+
+    if (crypto && (!load_legacy(crypto->library) || !load_all(crypto->library))) {
+        crypto_free(crypto);
+        return NULL;
+    }
+    return crypto;
+}
+
 static const struct osspi_crypto *usable(const struct osspi_crypto *crypto)
 {
     return crypto && crypto->epoch == osspi_fork_epoch() ? crypto : NULL;
 }
 
-static const struct osspi_crypto *get_locked(void)
+static const struct osspi_crypto *make_inside(_Atomic(const struct osspi_crypto *) *place,
+                                              struct osspi_crypto *(*make_new)(void))
 {
-    const struct osspi_crypto *old = atomic_load_explicit(&current, memory_order_acquire);
+    const struct osspi_crypto *old = atomic_load_explicit(place, memory_order_acquire);
     struct osspi_crypto *made;
 
-    if (usable(old))
-        return old;
+    OSSPI_LOCKED(&making);
+    if (usable(atomic_load_explicit(place, memory_order_acquire)))
+        return atomic_load_explicit(place, memory_order_acquire);
     ERR_set_mark();
-    made = crypto_new();
+    made = make_new();
     ERR_pop_to_mark();
     if (!made)
         return NULL;
     made->abandoned = old;
-    atomic_store_explicit(&current, made, memory_order_release);
+    atomic_store_explicit(place, made, memory_order_release);
     return made;
+}
+
+/* The gate of fork comes before the lock: who waits for the lock is inside already. */
+static const struct osspi_crypto *make(_Atomic(const struct osspi_crypto *) *place,
+                                       struct osspi_crypto *(*make_new)(void))
+{
+    const struct osspi_crypto *crypto;
+
+    osspi_foreign_enter();
+    crypto = make_inside(place, make_new);
+    osspi_foreign_leave();
+    return crypto;
 }
 
 const struct osspi_crypto *osspi_crypto_get(void)
 {
-    const struct osspi_crypto *crypto = atomic_load_explicit(&current, memory_order_acquire);
+    const struct osspi_crypto *crypto = atomic_load_explicit(&plain, memory_order_acquire);
 
-    if (usable(crypto))
-        return crypto;
-    OSSPI_LOCKED(&making);
-    return get_locked();
+    return usable(crypto) ? crypto : make(&plain, plain_new);
 }
 
-const struct osspi_crypto *osspi_crypto_get_legacy(void)
+const struct osspi_crypto *osspi_crypto_get_full(void)
 {
-    const struct osspi_crypto *crypto = atomic_load_explicit(&extended, memory_order_acquire);
+    const struct osspi_crypto *crypto = atomic_load_explicit(&full, memory_order_acquire);
 
-    if (usable(crypto))
-        return crypto;
-    OSSPI_LOCKED(&making);
-    crypto = get_locked();
-    if (crypto && atomic_load_explicit(&extended, memory_order_relaxed) != crypto) {
-        /* A system may well come without it; then files that need it cannot be read. */
-        ERR_set_mark();
-        OSSL_PROVIDER_load(crypto->library, "legacy");
-        ERR_pop_to_mark();
-        atomic_store_explicit(&extended, crypto, memory_order_release);
-    }
-    return crypto;
+    return usable(crypto) ? crypto : make(&full, full_new);
 }
 
 struct osspi_crypto_scope osspi_crypto_enter(void)
 {
-    const struct osspi_crypto *crypto = osspi_crypto_get();
+    const struct osspi_crypto *crypto;
     struct osspi_crypto_scope scope = {NULL};
 
+    osspi_foreign_enter();
+    crypto = osspi_crypto_get();
     ERR_set_mark();
     if (crypto)
         scope.previous = OSSL_LIB_CTX_set0_default(crypto->library);
@@ -112,6 +193,7 @@ void osspi_crypto_leave(struct osspi_crypto_scope *scope)
     if (scope->previous)
         OSSL_LIB_CTX_set0_default(scope->previous);
     ERR_pop_to_mark();
+    osspi_foreign_leave();
 }
 
 /* Starting a digest and copying its state fail for no other reason, but do not say so by name. */

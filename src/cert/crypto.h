@@ -35,8 +35,9 @@ struct osspi_crypto {
 /** This process's library context; NULL when there is no memory for one. Never freed. */
 const struct osspi_crypto *osspi_crypto_get(void);
 
-/** The same, with the algorithms of old PKCS#12 files (RC2, DES) where the system has them. */
-const struct osspi_crypto *osspi_crypto_get_legacy(void);
+/** The one for keys and passwords, which few programs need and which takes a few milliseconds to
+ * make: all algorithms, and those of old PKCS#12 files (RC2, DES) where the system has them. */
+const struct osspi_crypto *osspi_crypto_get_full(void);
 
 /** What osspi_crypto_enter() changed of the calling thread. */
 struct osspi_crypto_scope {
@@ -49,8 +50,8 @@ struct osspi_crypto_scope {
  * away, so that the application's own entries stay as they were. Blocks may be nested.
  */
 #define OSSPI_CRYPTO_CALL \
-    __attribute__((unused)) struct osspi_crypto_scope osspi_scope_ osspi_auto( \
-        osspi_crypto_leave) = osspi_crypto_enter()
+    struct osspi_crypto_scope __attribute__((unused, cleanup(osspi_crypto_leave))) osspi_scope_ = \
+        osspi_crypto_enter()
 
 struct osspi_crypto_scope osspi_crypto_enter(void);
 void osspi_crypto_leave(struct osspi_crypto_scope *scope);

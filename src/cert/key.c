@@ -30,7 +30,7 @@ void osspi_secret_clear(struct osspi_secret *secret)
 SECURITY_STATUS osspi_key_read(struct osspi_der_view der, EVP_PKEY **ret_key)
 {
     OSSPI_CRYPTO_CALL;
-    const struct osspi_crypto *crypto = osspi_crypto_get();
+    const struct osspi_crypto *crypto = osspi_crypto_get_full();
     const unsigned char *end = der.bytes;
 
     if (!der.bytes || der.len == 0 || der.len > OSSPI_CERT_MAX_LEN)
@@ -151,7 +151,7 @@ SECURITY_STATUS osspi_key_open(const X509_SIG *sealed, const char *password, siz
                                uint64_t *budget, EVP_PKEY **ret_key)
 {
     OSSPI_CRYPTO_CALL;
-    const struct osspi_crypto *crypto = osspi_crypto_get_legacy();
+    const struct osspi_crypto *crypto = osspi_crypto_get_full();
     const X509_ALGOR *algorithm = NULL;
     const ASN1_OCTET_STRING *content = NULL;
 
@@ -168,6 +168,7 @@ SECURITY_STATUS osspi_key_open(const X509_SIG *sealed, const char *password, siz
     return *ret_key ? SEC_E_OK : osspi_crypto_failure(SEC_E_UNKNOWN_CREDENTIALS);
 }
 
+/* The key brings its library context along: that of osspi_crypto_get_full(). */
 SECURITY_STATUS osspi_key_write(EVP_PKEY *key, struct osspi_secret *ret_secret)
 {
     OSSPI_CRYPTO_CALL;
@@ -193,7 +194,7 @@ SECURITY_STATUS osspi_key_write(EVP_PKEY *key, struct osspi_secret *ret_secret)
 SECURITY_STATUS osspi_key_match(EVP_PKEY *key, struct osspi_der_view public_key)
 {
     OSSPI_CRYPTO_CALL;
-    const struct osspi_crypto *crypto = osspi_crypto_get();
+    const struct osspi_crypto *crypto = osspi_crypto_get_full();
     const unsigned char *end = public_key.bytes;
 
     if (!crypto)

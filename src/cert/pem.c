@@ -101,7 +101,10 @@ static int give_password(char *buffer, int size, int writing, void *data)
  * one wrong password in 256 gives garbage instead of an error. */
 static SECURITY_STATUS open_traditional(struct block *block, const char *password)
 {
+    const struct osspi_crypto *crypto = osspi_crypto_get_full();
+    OSSL_LIB_CTX *previous;
     EVP_CIPHER_INFO cipher;
+    int opened;
 
     if (!PEM_get_EVP_CIPHER_INFO(block->header, &cipher))
         return osspi_crypto_failure(SEC_E_UNKNOWN_CREDENTIALS);
@@ -109,10 +112,14 @@ static SECURITY_STATUS open_traditional(struct block *block, const char *passwor
         return SEC_E_OK;
     if (!password)
         return SEC_E_LOGON_DENIED;
-    if (!PEM_do_header(&cipher, block->data, &block->len, give_password,
-                       (void *)(uintptr_t)password))
-        return osspi_crypto_failure(SEC_E_LOGON_DENIED);
-    return SEC_E_OK;
+    if (!crypto)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    /* This old function takes ciphers from the thread's default context, whichever that is. */
+    previous = OSSL_LIB_CTX_set0_default(crypto->library);
+    opened = PEM_do_header(&cipher, block->data, &block->len, give_password,
+                           (void *)(uintptr_t)password);
+    OSSL_LIB_CTX_set0_default(previous);
+    return opened ? SEC_E_OK : osspi_crypto_failure(SEC_E_LOGON_DENIED);
 }
 
 static SECURITY_STATUS read_key(struct block *block, const char *password, EVP_PKEY **ret_key)

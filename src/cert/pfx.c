@@ -347,7 +347,7 @@ SECURITY_STATUS osspi_pfx_read(struct osspi_der_view blob, const char *password,
     OSSPI_CRYPTO_CALL;
     PKCS12 *decoded osspi_auto(pkcs12_freep) = NULL;
     struct reading reading = {
-        .crypto = osspi_crypto_get_legacy(),
+        .crypto = osspi_crypto_get_full(),
         .pfx = ret_pfx,
         .password = password,
         .password_len = password ? (int)strnlen(password, OSSPI_PASSWORD_MAX + 1) : 0,

@@ -11,8 +11,9 @@
 
 #include "base/lock.h"
 
-static _Atomic(void (*)(void)) exit_hook; /* atomic */
-static _Atomic uint32_t ended_epoch;      /* atomic: fork epoch + 1 in which the hook has run */
+static _Atomic(void (*)(void)) exit_hook;       /* atomic */
+static _Atomic(void (*)(void)) thread_end_hook; /* atomic */
+static _Atomic uint32_t ended_epoch; /* atomic: fork epoch + 1 in which the hook has run */
 
 static void at_exit(void)
 {
@@ -32,4 +33,17 @@ void osspi_exit_arm(void)
 void osspi_exit_set_hook(void (*hook)(void))
 {
     atomic_store(&exit_hook, hook);
+}
+
+void osspi_thread_end(void)
+{
+    void (*hook)(void) = atomic_load(&thread_end_hook);
+
+    if (hook)
+        hook();
+}
+
+void osspi_thread_end_set_hook(void (*hook)(void))
+{
+    atomic_store(&thread_end_hook, hook);
 }

@@ -16,4 +16,13 @@ void osspi_exit_arm(void);
 /** What the handler calls; the engine's. */
 void osspi_exit_set_hook(void (*hook)(void));
 
+/**
+ * Lets a library drop what it keeps for the calling thread, at the end of a thread of ours. Its own
+ * destructor would run too, but after the thread counts as ended, and perhaps during the exit.
+ */
+void osspi_thread_end(void);
+
+/** What osspi_thread_end() calls; the TLS side's. */
+void osspi_thread_end_set_hook(void (*hook)(void));
+
 #endif

@@ -59,8 +59,10 @@ typedef SECURITY_STATUS context_call(PCtxtHandle context);
 
 /* ---- calls on a context ---- */
 
-ON_CONTEXT(isc_a, InitializeSecurityContextA(&good_credential, context, (LPSTR)PEER_TARGET, 0, 0, 0,
-                                             NULL, 0, &new_context, &out, &attributes, &expiry))
+/* Without a context a good credential would begin one. */
+ON_CONTEXT(isc_a, InitializeSecurityContextA(context ? &good_credential : NULL, context,
+                                             (LPSTR)PEER_TARGET, 0, 0, 0, NULL, 0, &new_context,
+                                             &out, &attributes, &expiry))
 ON_CONTEXT(isc_w, InitializeSecurityContextW(NULL, context, target_w, 0, 0, 0, NULL, 0,
                                              &new_context, &out, &attributes, &expiry))
 ON_CONTEXT(isc_table_a, table_a->InitializeSecurityContextA(NULL, context, NULL, 0, 0, 0, NULL, 0,

@@ -283,6 +283,18 @@ class ServeAndConnect(Folder):
             resumed = [entry["resumed"] for entry in json.loads(result.stdout)["connections"]]
             self.assertEqual(resumed, [False, True], version)
 
+    def test_the_example_connects(self):
+        program = Path(os.environ.get("OSSPI_TEST_BUILD", ".")) / "examples" / "hello_async"
+        if not program.exists():
+            self.skipTest(f"{program} was not built")
+        with Server(self.site) as server:
+            for roots, code in [(CA, 0), (cert("otherca.pem"), 1)]:
+                result = subprocess.run([program, "localhost", str(server.port)],
+                                        env=dict(os.environ, SSL_CERT_FILE=roots),
+                                        capture_output=True, timeout=PATIENCE, check=False)
+                self.assertEqual(result.returncode, code, result)
+                self.assertIn(b"localhost: ", result.stdout)
+
     def test_without_tickets_nothing_resumes(self):
         with Server(self.site, "--no-tickets") as server:
             result = run("connect", f"localhost:{server.port}", "--ca", CA, "--repeat", 2, "--json")

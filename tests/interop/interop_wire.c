@@ -362,9 +362,9 @@ void interop_expect_line(struct interop_wire *wire, const char *line)
     interop_expect(wire, "\n", 1);
 }
 
-/* None of these is a command of s_client or s_server, and none is in what they say of themselves,
- * which may come in the middle of the data. */
-static const char alphabet[] = "!#$%&*^~@`";
+/* Bytes that are no command of s_client or s_server, and are not in what these say of themselves:
+ * they print late, and thus in the middle of the data, also tickets with all their characters. */
+static const char alphabet[] = "\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa";
 
 static char *make_text(size_t len)
 {
@@ -411,7 +411,13 @@ void interop_exchange(struct interop_wire *wire, size_t len)
 void interop_finish(struct interop_wire *wire)
 {
     TEST_REQUIRE_EQUAL(peer_shutdown(&wire->end, &wire->net), SEC_E_OK);
+    interop_hang_up(wire);
+}
+
+void interop_hang_up(struct interop_wire *wire)
+{
     interop_flush(wire);
+    shutdown(wire->fd, SHUT_WR);
 }
 
 /* ---- facts ---- */

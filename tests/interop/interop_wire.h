@@ -97,7 +97,9 @@ void interop_expect(struct interop_wire *wire, const void *data, size_t len);
 void interop_expect_line(struct interop_wire *wire, const char *line);
 /** Data of this many bytes, to the program and back. */
 void interop_exchange(struct interop_wire *wire, size_t len);
-/** Sends our close_notify. */
+/** Sends all that waits, and the end of our direction: openssl waits for that half a second. */
+void interop_hang_up(struct interop_wire *wire);
+/** Sends our close_notify, and hangs up. */
 void interop_finish(struct interop_wire *wire);
 
 /* ---- facts ---- */

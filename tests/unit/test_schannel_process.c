@@ -257,7 +257,7 @@ static void no_memory_in_the_tls_library_ends_cleanly(void **state)
     const struct attempt whole = attempt_with(0, false);
     assert_true(whole.done);
 
-    const long step = TEST_SANITIZED ? 41 : 7;
+    const long step = TEST_SANITIZED ? 41 : 13;
     for (long at = 1; at < whole.allocations + 50; at += step) {
         const struct attempt attempt = attempt_with(at, at % 2 != 0);
         if (attempt.failure == SEC_E_INSUFFICIENT_MEMORY)

@@ -330,6 +330,53 @@ static void lifespan_counts_from_the_first_handshake(void **state)
     }
 }
 
+/* A session that is offered and declined leaves nothing behind in the one that follows. */
+static void declined_session_does_not_shorten_the_next(void **state)
+{
+    const struct osspi_session_origin soon = {true, true, INT64_MAX, (int64_t)time(NULL) + 30};
+    struct osspi_session_origin origin;
+    struct osspi_ticket_key key;
+    struct world world;
+    uint32_t shard = 0;
+
+    (void)state;
+    make_world(&world, 0x0304);
+    const struct osspi_session_name name = {world.client->id, "server.test"};
+    assert_false(is_resumed(&world));
+    SSL_SESSION *session = osspi_session_take(&name, true, true, &shard, &origin);
+    assert_non_null(session);
+    osspi_session_store(&name, shard, session, &soon);
+    assert_true(osspi_ticket_sealing_key(0, &key));
+    assert_true(osspi_ticket_sealing_key((int64_t)time(NULL), &key));
+    assert_false(is_resumed(&world));
+    session = osspi_session_take(&name, true, true, &shard, &origin);
+    assert_non_null(session);
+    assert_true(origin.expires > (int64_t)time(NULL) + 1000);
+    SSL_SESSION_free(session);
+    free_world(&world);
+}
+
+static void reconnects_disabled_before_the_end_gives_no_session(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct pair_end client, server;
+        struct world world;
+        uint8_t none[16];
+        size_t len;
+        make_world(&world, i & 1 ? 0x0303 : 0x0304);
+        assert_int_equal(pair_ours(&client, &world.client_setup), SEC_E_OK);
+        assert_int_equal(pair_ours(&server, &world.server_setup), SEC_E_OK);
+        osspi_tls_reconnects(i / 2 ? client.tls : server.tls, false);
+        assert_true(pair_handshake(&client, &server));
+        (void)pair_deliver(&server, &client, none, sizeof(none), &len);
+        assert_int_equal(osspi_session_count(), 0);
+        pair_end_clear(&client);
+        pair_end_clear(&server);
+        free_world(&world);
+    }
+}
+
 /* ---- keys ---- */
 
 static void ticket_keys_rotate(void **state)
@@ -468,6 +515,8 @@ int main(void)
         cmocka_unit_test(client_certificate_is_known_after_resumption),
         cmocka_unit_test(ticket_from_another_key_gives_a_full_handshake),
         cmocka_unit_test(lifespan_counts_from_the_first_handshake),
+        cmocka_unit_test(declined_session_does_not_shorten_the_next),
+        cmocka_unit_test(reconnects_disabled_before_the_end_gives_no_session),
         cmocka_unit_test(ticket_keys_rotate),
         cmocka_unit_test(cache_is_bounded_and_forgets_the_oldest),
         cmocka_unit_test(cache_drops_what_is_past_its_time),

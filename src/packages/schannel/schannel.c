@@ -15,8 +15,7 @@ const struct osspi_package osspi_schannel_package = {
     .comment = "Schannel Security Package",
     .capabilities = SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_CONNECTION |
                     SECPKG_FLAG_MULTI_REQUIRED | SECPKG_FLAG_EXTENDED_ERROR |
- SECPKG_FLAG_ACCEPT_WIN32_NAME | SECPKG_FLAG_STREAM |
-                    SECPKG_FLAG_MUTUAL_AUTH,
+                    SECPKG_FLAG_ACCEPT_WIN32_NAME | SECPKG_FLAG_STREAM | SECPKG_FLAG_MUTUAL_AUTH,
     .rpc_id = UNISP_RPC_ID,
     .max_token = OSSPI_MAX_TOKEN,
     .cred_size = sizeof(struct osspi_schannel_credential),

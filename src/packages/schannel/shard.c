@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/foreign.h"
 #include "base/memory.h"
 #include "core/exit.h"
 #include "core/options.h"
@@ -147,15 +148,17 @@ static void free_shardp(struct osspi_shard **shard)
 
 struct osspi_shard_scope osspi_shard_enter(const struct osspi_shard *shard)
 {
-    if (shard == NULL)
-        return (struct osspi_shard_scope){NULL};
-    return (struct osspi_shard_scope){OSSL_LIB_CTX_set0_default(shard->libctx)};
+    osspi_foreign_enter();
+    return (struct osspi_shard_scope){
+        shard == NULL ? NULL : OSSL_LIB_CTX_set0_default(shard->libctx),
+    };
 }
 
 void osspi_shard_leave(struct osspi_shard_scope *scope)
 {
     if (scope->previous != NULL)
         (void)OSSL_LIB_CTX_set0_default(scope->previous);
+    osspi_foreign_leave();
 }
 
 /* libssl takes one index in X509_STORE_CTX's ex_data, once in the process, where the thread's
@@ -183,12 +186,14 @@ static bool fill_shard(struct osspi_shard *shard)
 
 static struct osspi_shard *make_shard(uint32_t index)
 {
+    OSSPI_IN_SHARD(NULL);
     /* No exit handler: worker threads may be inside OpenSSL when the process ends, and there is
      * nothing that the system does not take back. In force only if nobody came before us. */
     if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL))
         return NULL;
     /* If somebody did, ours has to run before OpenSSL's handler. */
     osspi_exit_arm();
+    osspi_thread_end_set_hook(OPENSSL_thread_stop);
     take_indices();
 
     struct osspi_shard *shard osspi_auto(free_shardp) = osspi_alloc(sizeof(*shard));

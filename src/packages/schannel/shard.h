@@ -44,18 +44,20 @@ struct osspi_shard_scope {
 
 /**
  * First in any block that makes, uses or frees objects of OpenSSL: to the end of the block the
- * shard is the thread's default library context. Blocks may be nested.
+ * shard is the thread's default library context, and fork() waits (base/foreign.h). Blocks may be
+ * nested.
  *
  * Why: what OpenSSL does without being told a context, it does in the thread's default one. Above
- * all it takes a lock there for nearly every object that is made or freed (for its ex_data). In the
- * application's context that lock would be shared by all shards, and a fork that meets it held
- * leaves it held in the child for ever.
+ * all it takes a lock there for nearly every object that is made or freed (for its ex_data), which
+ * in the application's context all shards would share. Other locks have no context at all (that of
+ * the engines, taken for every key): a fork must not meet one held.
  */
 #define OSSPI_IN_SHARD(shard) \
     __attribute__((unused)) struct osspi_shard_scope osspi_shard_scope_ osspi_auto( \
         osspi_shard_leave) = osspi_shard_enter(shard)
 
-struct osspi_shard_scope osspi_shard_enter(const struct osspi_shard *shard); /* NULL: no change */
+/** NULL: the default library context stays as it is. */
+struct osspi_shard_scope osspi_shard_enter(const struct osspi_shard *shard);
 void osspi_shard_leave(struct osspi_shard_scope *scope);
 
 /** Keeps memory of the parent of a fork reachable. */

@@ -164,7 +164,7 @@ SECURITY_STATUS osspi_tls_settle(struct osspi_tls *tls);
 SECURITY_STATUS osspi_tls_endpoint_hash(const struct osspi_der *certificate, uint8_t ret_hash[64],
                                         size_t *ret_len);
 
-/** SHA-256 of some bytes. SEC_E_OK; SEC_E_INTERNAL_ERROR. */
+/** SHA-256 of some bytes. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR. */
 SECURITY_STATUS osspi_tls_sha256(const void *bytes, size_t len, uint8_t ret_hash[32]);
 
 #endif

@@ -29,6 +29,9 @@
 #define OSSPI_TLS_TYPE_HANDSHAKE 22u
 #define OSSPI_TLS_TYPE_DATA      23u
 
+/** OpenSSL's security level, at least: 112 bits; no RSA below 2048, no SHA-1 signatures. */
+#define OSSPI_TLS_SECURITY_LEVEL 2
+
 /** Tickets of a TLS 1.3 handshake: each serves once, and one in a row brings the next. */
 #define OSSPI_TLS_TICKETS 1u
 
@@ -116,6 +119,18 @@ SECURITY_STATUS osspi_tls_config_get(struct osspi_schannel_credential *credentia
                                      struct osspi_tls_config **ret_config)
     __attribute__((warn_unused_result));
 void osspi_tls_config_unref(struct osspi_tls_config *config); /* NULL is a no-op */
+
+/* ---- tls_suites.c ---- */
+
+/** Protocol range and suites together: a version without a suite is not offered. SEC_E_OK;
+ * SEC_E_ALGORITHM_MISMATCH: nothing is left; SEC_E_INSUFFICIENT_MEMORY. */
+SECURITY_STATUS osspi_tls_set_protocol(SSL_CTX *ctx, const struct osspi_schannel_config *config)
+    __attribute__((warn_unused_result));
+
+/** Groups for the key exchange, best first, without the disabled ones (OSSPI_GROUP_). The same
+ * statuses. */
+SECURITY_STATUS osspi_tls_set_groups(SSL_CTX *ctx, uint32_t disabled)
+    __attribute__((warn_unused_result));
 
 /* ---- tls_status.c ---- */
 

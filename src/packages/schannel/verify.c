@@ -15,6 +15,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "packages/schannel/tls_callbacks.h"
@@ -82,16 +83,17 @@ static int refuse(struct osspi_tls *tls, X509_STORE_CTX *store, int verdict)
 /* ---- revocation ---- */
 
 /* Revocation is checked against lists that lie in the trust store (the network is not asked). May a
- * missing list be overlooked? Roots are not on any list. */
+ * missing list be overlooked? The root at the end is on no list; an authority that merely has its
+ * issuer's name, after a change of keys for one, may be. */
 static bool may_lack_list(const struct osspi_tls *tls, X509_STORE_CTX *store)
 {
     const uint32_t flags = tls->config->flags;
     const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    const int depth = X509_STORE_CTX_get_error_depth(store);
 
     if (certificate == NULL)
         return false;
-    if (X509_STORE_CTX_get_error_depth(store) > 0 &&
-        X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0)
+    if (depth > 0 && depth == sk_X509_num(X509_STORE_CTX_get0_chain(store)) - 1)
         return true;
     const bool names_source =
         X509_get_ext_by_NID(certificate, NID_crl_distribution_points, -1) >= 0 ||
@@ -113,10 +115,21 @@ static int on_error(int ok, X509_STORE_CTX *store)
 
 /* ---- the checks ---- */
 
+/* Old protocols bring the connection's level down; they are no reason to believe in a certificate
+ * that anybody could have signed. */
+static void keep_level(X509_STORE_CTX *store)
+{
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
+
+    if (X509_VERIFY_PARAM_get_auth_level(param) < OSSPI_TLS_SECURITY_LEVEL)
+        X509_VERIFY_PARAM_set_auth_level(param, OSSPI_TLS_SECURITY_LEVEL);
+}
+
 static int check_chain(struct osspi_tls *tls, X509_STORE_CTX *store)
 {
     if (sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) > (int)OSSPI_MAX_CHAIN)
         return refuse(tls, store, X509_V_ERR_CERT_CHAIN_TOO_LONG);
+    keep_level(store);
     X509_STORE_CTX_set_verify_cb(store, on_error);
     if (X509_verify_cert(store) == 1)
         return 1;
@@ -176,5 +189,7 @@ int osspi_verify_peer(X509_STORE_CTX *store, void *argument)
     tls->origin.chain_verified = tls->verify_peer;
     tls->origin.name_verified = tls->verify_name;
     tls->origin.not_after = first_not_after(store);
+    /* A full handshake, also where a session was offered: the session's life starts anew. */
+    tls->origin.expires = (int64_t)time(NULL) + tls->config->lifespan_s;
     return 1;
 }

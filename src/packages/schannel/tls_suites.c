@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Protocol range, cipher suites and groups of a credential, in OpenSSL's terms. Thread-safe.
+ */
+#include <openssl/ssl.h>
+#include <string.h>
+
+#include "packages/schannel/tls_internal.h"
+
+#define SUITE_LIST_SIZE 4096u
+
+struct suite_lists {
+    char v12[SUITE_LIST_SIZE]; /* OpenSSL names, colon between */
+    char v13[SUITE_LIST_SIZE];
+};
+
+static void append_name(char *list, const char *name)
+{
+    const size_t len = strlen(list), more = strlen(name);
+
+    /* 64 suites of the table fit; what would not fit is left out, never cut in half. */
+    if (len + more + 2 > SUITE_LIST_SIZE)
+        return;
+    if (len > 0)
+        list[len] = ':';
+    memcpy(list + len + (len > 0), name, more + 1);
+}
+
+static bool is_forward_secret_aead(const struct osspi_suite *suite)
+{
+    return suite->aead && strcmp(suite->exchange, "ECDH") == 0;
+}
+
+static bool is_allowed(const struct osspi_schannel_config *config, size_t index)
+{
+    const uint16_t bits = osspi_suite_at(index)->cipher_bits;
+
+    return (config->suites >> index & 1) != 0 &&
+           (config->min_cipher_bits == 0 || bits >= config->min_cipher_bits) &&
+           (config->max_cipher_bits == 0 || bits <= config->max_cipher_bits);
+}
+
+static void list_suites(const struct osspi_schannel_config *config, struct suite_lists *ret)
+{
+    /* The first round lists what is best; the order of our table decides within a round. */
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < osspi_suite_count(); i++) {
+            const struct osspi_suite *suite = osspi_suite_at(i);
+            if (!is_allowed(config, i))
+                continue;
+            if (suite->version == TLS1_3_VERSION) {
+                if (round == 0)
+                    append_name(ret->v13, suite->openssl_name);
+            } else if (is_forward_secret_aead(suite) == (round == 0)) {
+                append_name(ret->v12, suite->openssl_name);
+            }
+        }
+    }
+}
+
+SECURITY_STATUS osspi_tls_set_protocol(SSL_CTX *ctx, const struct osspi_schannel_config *config)
+{
+    struct suite_lists lists = {{0}, {0}};
+    int min = config->min_version, max = config->max_version;
+
+    list_suites(config, &lists);
+    /* Of names the providers do not know (FIPS, for one) OpenSSL keeps the rest. */
+    if (min < TLS1_3_VERSION &&
+        (lists.v12[0] == '\0' || SSL_CTX_set_cipher_list(ctx, lists.v12) != 1))
+        min = TLS1_3_VERSION;
+    if (max >= TLS1_3_VERSION &&
+        (lists.v13[0] == '\0' || SSL_CTX_set_ciphersuites(ctx, lists.v13) != 1))
+        max = TLS1_2_VERSION;
+    if (min > max)
+        return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+    if (SSL_CTX_set_min_proto_version(ctx, min) != 1 ||
+        SSL_CTX_set_max_proto_version(ctx, max) != 1)
+        return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+
+    /* TLS 1.0 and 1.1 sign with SHA-1, which OpenSSL allows at level 0 only. Who asks for them by
+     * name gets them; the peer's certificate is held to the usual level all the same (verify.c). */
+    if (min < TLS1_2_VERSION)
+        SSL_CTX_set_security_level(ctx, 0);
+    else if (SSL_CTX_get_security_level(ctx) < OSSPI_TLS_SECURITY_LEVEL)
+        SSL_CTX_set_security_level(ctx, OSSPI_TLS_SECURITY_LEVEL);
+    return SEC_E_OK;
+}
+
+/* Groups to offer, best first; the lower ones only where the credential rules out all above. */
+static const struct {
+    uint32_t bit;
+    bool reserve;
+    const char *name;
+} groups[] = {
+    {OSSPI_GROUP_X25519, false, "X25519"}, {OSSPI_GROUP_P256, false, "P-256"},
+    {OSSPI_GROUP_P384, false, "P-384"},    {OSSPI_GROUP_P521, true, "P-521"},
+    {OSSPI_GROUP_X448, true, "X448"},      {OSSPI_GROUP_FFDHE, true, "ffdhe2048:ffdhe3072"},
+};
+
+static bool try_groups(SSL_CTX *ctx, uint32_t disabled)
+{
+    char list[SUITE_LIST_SIZE] = "";
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if ((disabled & groups[i].bit) == 0 && (!groups[i].reserve || list[0] == '\0'))
+            append_name(list, groups[i].name);
+    }
+    return list[0] != '\0' && SSL_CTX_set1_groups_list(ctx, list) == 1;
+}
+
+SECURITY_STATUS osspi_tls_set_groups(SSL_CTX *ctx, uint32_t disabled)
+{
+    /* Providers without X25519 (FIPS) refuse the whole list. */
+    if (try_groups(ctx, disabled) || try_groups(ctx, disabled | OSSPI_GROUP_X25519))
+        return SEC_E_OK;
+    return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+}
