@@ -238,18 +238,29 @@ uint32_t osspi_table_live(const struct osspi_table *table)
     return atomic_load_explicit(&table->live_count, memory_order_relaxed);
 }
 
+/* A reference on whatever object the slot holds, retired or not; false: none. */
+static bool hold(struct osspi_table *table, struct osspi_slot *slot)
+{
+    uint64_t before = atomic_fetch_add_explicit(&slot->word, 1, memory_order_acquire);
+    uint64_t state = before & STATE_MASK;
+
+    if (state == STATE_LIVE || state == STATE_DEAD)
+        return true;
+    osspi_slot_unref(table, slot);
+    return false;
+}
+
 void osspi_table_visit(struct osspi_table *table, void (*visit)(struct osspi_slot *, void *),
                        void *data)
 {
     for (uint32_t c = 0; c < OSSPI_TABLE_CHUNKS && atomic_load(&table->chunks[c]); c++) {
         for (uint32_t i = 0; i < OSSPI_TABLE_CHUNK; i++) {
             struct osspi_slot *slot = slot_at(table, c * OSSPI_TABLE_CHUNK + i);
-            struct osspi_slot *found = osspi_table_lookup(table, osspi_slot_id(slot));
 
-            if (!found)
+            if (!hold(table, slot))
                 continue;
-            visit(found, data);
-            osspi_slot_unref(table, found);
+            visit(slot, data);
+            osspi_slot_unref(table, slot);
         }
     }
 }

@@ -80,7 +80,8 @@ bool osspi_slot_named(const struct osspi_slot *slot, uint64_t id);
 /** Number of live objects. */
 uint32_t osspi_table_live(const struct osspi_table *table);
 
-/** Calls visit for every live object, with a reference held. For reports, not for hot paths. */
+/** Calls visit for every object, also a retired one that somebody still holds, with a reference
+ * held. For the end and for reports, not for hot paths. */
 void osspi_table_visit(struct osspi_table *table, void (*visit)(struct osspi_slot *, void *),
                        void *data);
 

@@ -142,52 +142,16 @@ static SECURITY_STATUS asc_async(PCtxtHandle context)
                                                         &new_context, &out, &attributes, &expiry));
 }
 
+/* clang-format off */
 static context_call *const context_calls[] = {
-    isc_a,
-    isc_w,
-    isc_table_a,
-    isc_table_w,
-    asc,
-    asc_table_a,
-    asc_table_w,
-    complete,
-    complete_table,
-    control,
-    control_table,
-    query_a,
-    query_w,
-    query_table_a,
-    query_table_w,
-    query_ex_a,
-    query_ex_w,
-    query_ex_table_a,
-    query_ex_table_w,
-    query_package,
-    set_a,
-    set_w,
-    set_table,
-    impersonate,
-    impersonate_table,
-    revert,
-    revert_table,
-    query_token,
-    query_token_table,
-    export,
-    export_table,
-    delegate,
-    sign,
-    sign_table,
-    verify,
-    verify_table,
-    seal,
-    seal_table,
-    unseal,
-    unseal_table,
-    detail,
-    isc_async_a,
-    isc_async_w,
-    asc_async,
+    isc_a, isc_w, isc_table_a, isc_table_w, asc, asc_table_a, asc_table_w, complete,
+    complete_table, control, control_table, query_a, query_w, query_table_a, query_table_w,
+    query_ex_a, query_ex_w, query_ex_table_a, query_ex_table_w, query_package, set_a, set_w,
+    set_table, impersonate, impersonate_table, revert, revert_table, query_token,
+    query_token_table, export, export_table, delegate, sign, sign_table, verify, verify_table,
+    seal, seal_table, unseal, unseal_table, detail, isc_async_a, isc_async_w, asc_async,
 };
+/* clang-format on */
 
 /* ---- calls on a credential ---- */
 
@@ -235,12 +199,14 @@ static SECURITY_STATUS first_isc_async(PCtxtHandle context)
                                                       &new_context, &out, &attributes, &expiry));
 }
 
+/* clang-format off */
 static context_call *const credential_calls[] = {
-    first_isc,    first_isc_w,     first_asc,       free_credential,  free_table_a,
-    free_table_w, add_a,           add_w,           add_table,        cred_query_a,
-    cred_query_w, cred_query_ex_a, cred_query_ex_w, cred_query_table, cred_query_ex_table,
-    cred_set_a,   cred_set_w,      cred_set_table,  free_async,       first_isc_async,
+    first_isc, first_isc_w, first_asc, free_credential, free_table_a, free_table_w, add_a,
+    add_w, add_table, cred_query_a, cred_query_w, cred_query_ex_a, cred_query_ex_w,
+    cred_query_table, cred_query_ex_table, cred_set_a, cred_set_w, cred_set_table, free_async,
+    first_isc_async,
 };
+/* clang-format on */
 
 static SECURITY_STATUS delete_async(PCtxtHandle context)
 {

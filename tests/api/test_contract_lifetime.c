@@ -17,6 +17,10 @@ TEST_FORKS_WITH_THREADS
 
 #define ROUNDS TEST_ROUNDS(300)
 
+/* AddressSanitizer of this age keeps its allocator's locks over a fork as they are: a child of a
+ * process whose other threads allocate may hang in there. */
+#define MAY_FORK_WHILE_BUSY (!TEST_SANITIZED || TEST_TSAN)
+
 /* One asynchronous first leg of a client, with everything that must live until it is done. */
 struct flight {
     SspiAsyncContext *async;
@@ -287,12 +291,12 @@ static void fork_with_calls_in_flight(void **state)
     assert_int_equal(peer_step(&forked.half_open.server, &forked.half_open.client),
                      SEC_I_CONTINUE_NEEDED);
     atomic_store(&stop, false);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; MAY_FORK_WHILE_BUSY && i < 2; i++)
         threads[i] = test_thread_start(handshakes, (void *)&peer_forms[i]);
     for (uint32_t i = 0; i < (TEST_SANITIZED ? 4 : 20); i++)
         assert_int_equal(test_child_join(test_child_fork(child_uses_the_library, &forked)), 0);
     atomic_store(&stop, true);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; MAY_FORK_WHILE_BUSY && i < 2; i++)
         test_thread_join(threads[i]);
     peer_exchange(&forked.established); /* the parent has noticed nothing */
     assert_int_equal(peer_handshake(&forked.half_open), SEC_E_OK);

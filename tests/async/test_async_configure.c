@@ -207,21 +207,34 @@ static int run_case(const char *name)
     return 125;
 }
 
+static void require_case(const char *name)
+{
+    int result = async_run_self(name);
+
+    if (result != 0)
+        fail_msg("case %s: exit status %d", name, result);
+}
+
 static void configure_holds_in_every_case(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < OSSPI_COUNT_OF(cases); i++) {
-        int result = async_run_self(cases[i].name);
+    for (size_t i = 0; i < OSSPI_COUNT_OF(cases); i++)
+        require_case(cases[i].name);
+}
 
-        if (result != 0)
-            fail_msg("case %s: exit status %d", cases[i].name, result);
-    }
+/* Workers are made one by one while the first calls come in; each call must find one. */
+static void configured_workers_come_in_every_cold_start(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < TEST_ROUNDS(60); i++)
+        require_case(i % 2 ? "workers_and_stack" : "twice");
 }
 
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(configure_holds_in_every_case),
+        cmocka_unit_test(configured_workers_come_in_every_cold_start),
     };
 
     test_watchdog(60);

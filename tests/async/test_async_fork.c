@@ -357,13 +357,13 @@ static void fork_inside_a_sync_leg(void **state)
 {
     CredHandle credential = async_credential(OSSPI_LANE_CPU, NULL);
     CtxtHandle context = async_context(&credential);
-    struct async_call calls[2];
+    struct async_call call;
 
     (void)state;
     return_in_child = use_in_forked = true;
-    async_call_init(&calls[0]);
-    calls[0].step.inside = fork_in_leg;
-    assert_int_equal(async_leg_now(&calls[0], NULL, &context), SEC_I_CONTINUE_NEEDED);
+    async_call_init(&call);
+    call.step.inside = fork_in_leg;
+    assert_int_equal(async_leg_now(&call, NULL, &context), SEC_I_CONTINUE_NEEDED);
     if (forked_child == 0) {
         /* The leg came back in the child too, and left a sound line behind. */
         struct heritage heritage = {.credential = credential, .context = context};
@@ -372,7 +372,7 @@ static void fork_inside_a_sync_leg(void **state)
         _exit(0);
     }
     assert_int_equal(test_child_join(forked_child), 0);
-    async_call_clear(&calls[0]);
+    async_call_clear(&call);
     async_drop_context(&context);
     async_drop_credential(&credential);
 }

@@ -201,15 +201,33 @@ static void create_queue_without_memory_is_refused(void **state)
         assert_int_equal(OsspiCloseCompletionQueue(queues[i]), SEC_E_OK);
 }
 
+static void count_events(const OsspiTraceRecord *record, void *data)
+{
+    (void)record;
+    atomic_fetch_add((_Atomic uint32_t *)data, 1);
+}
+
 static void trace_without_memory_stays_as_it_was(void **state)
 {
+    _Atomic uint32_t events[2] = {0, 0};
     SECURITY_STATUS status;
+    struct async_call call;
+    struct mock_auth auth = {.magic = 0};
 
     (void)state;
+    assert_int_equal(OsspiSetTrace(count_events, &events[0]), SEC_E_OK);
     failing_alloc_all();
-    status = OsspiSetTrace(NULL, NULL);
+    status = OsspiSetTrace(count_events, &events[1]);
     failing_alloc_nth(0);
-    assert_true(status == SEC_E_INSUFFICIENT_MEMORY || status == SEC_E_OK);
+    async_call_init_silent(&call);
+    assert_int_equal(async_acquire(&call, &auth), SEC_E_OK);
+    assert_int_equal(API(OsspiWaitAsyncCall(call.async, OSSPI_INFINITE)),
+                     SEC_E_UNKNOWN_CREDENTIALS);
+    async_call_clear(&call);
+    assert_int_equal(OsspiSetTrace(NULL, NULL), SEC_E_OK);
+    assert_true(status == SEC_E_OK || status == SEC_E_INSUFFICIENT_MEMORY);
+    assert_true(atomic_load(&events[status == SEC_E_OK]) > 0);
+    assert_int_equal(atomic_load(&events[status != SEC_E_OK]), 0);
 }
 
 static void delete_and_free_need_no_memory(void **state)

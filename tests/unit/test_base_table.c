@@ -241,7 +241,7 @@ static void count_visit(struct osspi_slot *slot, void *data)
     (*count)++;
 }
 
-static void table_visit_and_count_see_the_live_ones(void **state)
+static void table_visit_sees_the_held_and_count_the_live_ones(void **state)
 {
     struct object *objects[10];
     uint64_t ids[10];
@@ -252,11 +252,18 @@ static void table_visit_and_count_see_the_live_ones(void **state)
     for (int i = 0; i < 10; i++)
         objects[i] = object_new(&ids[i]);
     assert_true(object_delete(objects[3], ids[3]));
+    /* Retired, but held by somebody: visited, though not alive. */
+    osspi_slot_ref(&objects[5]->slot);
+    assert_true(object_delete(objects[5], ids[5]));
     osspi_table_visit(&table, count_visit, &count);
     assert_int_equal(count, 9);
-    assert_int_equal(osspi_table_live(&table), 9);
+    assert_int_equal(osspi_table_live(&table), 8);
+    osspi_slot_unref(&table, &objects[5]->slot);
+    count = 0;
+    osspi_table_visit(&table, count_visit, &count);
+    assert_int_equal(count, 8);
     for (int i = 0; i < 10; i++)
-        assert_int_equal(object_delete(objects[i], ids[i]), i != 3);
+        assert_int_equal(object_delete(objects[i], ids[i]), i != 3 && i != 5);
     assert_int_equal(osspi_table_live(&table), 0);
 }
 
@@ -446,7 +453,7 @@ int main(void)
         cmocka_unit_test(table_line_is_a_quarter_of_many_slots),
         cmocka_unit_test(table_reused_slot_has_another_name),
         cmocka_unit_test(table_generation_skips_zero_and_all_ones),
-        cmocka_unit_test(table_visit_and_count_see_the_live_ones),
+        cmocka_unit_test(table_visit_sees_the_held_and_count_the_live_ones),
         cmocka_unit_test(table_concurrent_use_never_reaches_another_object),
         cmocka_unit_test(table_without_memory_uses_up_the_line_then_fails),
         cmocka_unit_test(table_fork_at_any_moment_leaves_a_sound_table),
