@@ -118,7 +118,8 @@ OSSPI_API SECURITY_STATUS OsspiSetCompletionQueue(SspiAsyncContext *context,
  *
  * @param context    [in] async context
  * @param timeout_ms milliseconds; 0 = only look; OSSPI_INFINITE = no limit
- * @retval SEC_I_ASYNC_CALL_PENDING the time is over, or no call was ever made
+ * @retval SEC_I_ASYNC_CALL_PENDING the time is over, no call was ever made, or the callback has
+ * begun another call on the context
  * @retval SEC_E_INVALID_HANDLE     NULL, freed or foreign context
  * @return otherwise the call status, as SspiGetAsyncCallStatus
  */

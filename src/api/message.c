@@ -71,74 +71,63 @@ static SECURITY_STATUS end(struct message *message, SECURITY_STATUS status)
     return status;
 }
 
+static SECURITY_STATUS protect(PCtxtHandle handle, ULONG qop, const SecBufferDesc *desc,
+                               ULONG sequence, bool sign)
+{
+    struct message message = {.context = osspi_context_lookup(handle)};
+    const struct osspi_package *package = message.context ? message.context->package : NULL;
+    SECURITY_STATUS status;
+
+    if (!package)
+        return SEC_E_INVALID_HANDLE;
+    status = begin(&message, (sign ? package->make_signature : package->encrypt) != NULL, desc,
+                   &message.context->write_side);
+    if (status == SEC_E_OK)
+        status = (sign ? package->make_signature : package->encrypt)(message.context, qop,
+                                                                     &message.buffers, sequence);
+    return end(&message, status);
+}
+
+static SECURITY_STATUS unprotect(PCtxtHandle handle, const SecBufferDesc *desc, ULONG sequence,
+                                 ULONG *ret_qop, bool signature)
+{
+    struct message message = {.context = osspi_context_lookup(handle)};
+    const struct osspi_package *package = message.context ? message.context->package : NULL;
+    SECURITY_STATUS status;
+    uint32_t qop = 0;
+
+    if (!package)
+        return SEC_E_INVALID_HANDLE;
+    status = begin(&message, (signature ? package->verify_signature : package->decrypt) != NULL,
+                   desc, &message.context->read_side);
+    if (status == SEC_E_OK)
+        status = (signature ? package->verify_signature
+                            : package->decrypt)(message.context, &message.buffers, sequence, &qop);
+    if (status >= 0 && ret_qop)
+        *ret_qop = qop;
+    return end(&message, status);
+}
+
 SECURITY_STATUS EncryptMessage(PCtxtHandle phContext, ULONG fQOP, PSecBufferDesc pMessage,
                                ULONG MessageSeqNo)
 {
-    struct message message = {.context = osspi_context_lookup(phContext)};
-    const struct osspi_package *package;
-    SECURITY_STATUS status;
-
-    if (!message.context)
-        return SEC_E_INVALID_HANDLE;
-    package = message.context->package;
-    status = begin(&message, package->encrypt != NULL, pMessage, &message.context->write_side);
-    if (status == SEC_E_OK)
-        status = package->encrypt(message.context, fQOP, &message.buffers, MessageSeqNo);
-    return end(&message, status);
+    return protect(phContext, fQOP, pMessage, MessageSeqNo, false);
 }
 
 SECURITY_STATUS DecryptMessage(PCtxtHandle phContext, PSecBufferDesc pMessage, ULONG MessageSeqNo,
                                ULONG *pfQOP)
 {
-    struct message message = {.context = osspi_context_lookup(phContext)};
-    const struct osspi_package *package;
-    SECURITY_STATUS status;
-    uint32_t qop = 0;
-
-    if (!message.context)
-        return SEC_E_INVALID_HANDLE;
-    package = message.context->package;
-    status = begin(&message, package->decrypt != NULL, pMessage, &message.context->read_side);
-    if (status == SEC_E_OK)
-        status = package->decrypt(message.context, &message.buffers, MessageSeqNo, &qop);
-    if (status >= 0 && pfQOP)
-        *pfQOP = qop;
-    return end(&message, status);
+    return unprotect(phContext, pMessage, MessageSeqNo, pfQOP, false);
 }
 
 SECURITY_STATUS MakeSignature(PCtxtHandle phContext, ULONG fQOP, PSecBufferDesc pMessage,
                               ULONG MessageSeqNo)
 {
-    struct message message = {.context = osspi_context_lookup(phContext)};
-    const struct osspi_package *package;
-    SECURITY_STATUS status;
-
-    if (!message.context)
-        return SEC_E_INVALID_HANDLE;
-    package = message.context->package;
-    status =
-        begin(&message, package->make_signature != NULL, pMessage, &message.context->write_side);
-    if (status == SEC_E_OK)
-        status = package->make_signature(message.context, fQOP, &message.buffers, MessageSeqNo);
-    return end(&message, status);
+    return protect(phContext, fQOP, pMessage, MessageSeqNo, true);
 }
 
 SECURITY_STATUS VerifySignature(PCtxtHandle phContext, PSecBufferDesc pMessage, ULONG MessageSeqNo,
                                 ULONG *pfQOP)
 {
-    struct message message = {.context = osspi_context_lookup(phContext)};
-    const struct osspi_package *package;
-    SECURITY_STATUS status;
-    uint32_t qop = 0;
-
-    if (!message.context)
-        return SEC_E_INVALID_HANDLE;
-    package = message.context->package;
-    status =
-        begin(&message, package->verify_signature != NULL, pMessage, &message.context->read_side);
-    if (status == SEC_E_OK)
-        status = package->verify_signature(message.context, &message.buffers, MessageSeqNo, &qop);
-    if (status >= 0 && pfQOP)
-        *pfQOP = qop;
-    return end(&message, status);
+    return unprotect(phContext, pMessage, MessageSeqNo, pfQOP, true);
 }

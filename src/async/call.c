@@ -155,58 +155,66 @@ NTSTATUS osspi_call_reinit(SspiAsyncContext *handle)
     return claimed ? STATUS_SUCCESS : STATUS_DEVICE_BUSY;
 }
 
+/* A claimed context whose settings may be changed, by its handle; end_change() ends that. */
+struct change {
+    struct osspi_call *call; /* a reference, or NULL */
+    uint64_t before;
+};
+
+static SECURITY_STATUS begin_change(SspiAsyncContext *handle, struct change *change)
+{
+    change->call = osspi_call_lookup(handle);
+    if (!change->call)
+        return SEC_E_INVALID_HANDLE;
+    if (osspi_call_claim(change->call, &change->before))
+        return SEC_E_OK;
+    osspi_call_unref(change->call);
+    return SEC_E_INVALID_PARAMETER;
+}
+
+static void end_change(const struct change *change)
+{
+    osspi_call_restore(change->call, change->before);
+    osspi_call_unref(change->call);
+}
+
 SECURITY_STATUS osspi_call_set_notify(SspiAsyncContext *handle, SspiAsyncNotifyCallback callback,
                                       void *data)
 {
-    struct osspi_call *call = osspi_call_lookup(handle);
-    uint64_t before;
-    bool claimed;
+    struct change change;
+    SECURITY_STATUS status = begin_change(handle, &change);
 
-    if (!call)
-        return SEC_E_INVALID_HANDLE;
-    claimed = osspi_call_claim(call, &before);
-    if (claimed) {
-        call->callback = callback;
-        call->callback_data = data;
-        atomic_store_explicit(&call->notifies, callback != NULL, memory_order_relaxed);
-        osspi_call_restore(call, before);
-    }
-    osspi_call_unref(call);
-    return claimed ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+    if (status != SEC_E_OK)
+        return status;
+    change.call->callback = callback;
+    change.call->callback_data = data;
+    atomic_store_explicit(&change.call->notifies, callback != NULL, memory_order_relaxed);
+    end_change(&change);
+    return SEC_E_OK;
 }
 
 SECURITY_STATUS osspi_call_set_queue(SspiAsyncContext *handle, uint64_t queue_id)
 {
-    struct osspi_call *call = osspi_call_lookup(handle);
-    uint64_t before;
-    bool claimed;
+    struct change change;
+    SECURITY_STATUS status = begin_change(handle, &change);
 
-    if (!call)
-        return SEC_E_INVALID_HANDLE;
-    claimed = osspi_call_claim(call, &before);
-    if (claimed) {
-        call->queue_id = queue_id;
-        osspi_call_restore(call, before);
-    }
-    osspi_call_unref(call);
-    return claimed ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+    if (status != SEC_E_OK)
+        return status;
+    change.call->queue_id = queue_id;
+    end_change(&change);
+    return SEC_E_OK;
 }
 
 SECURITY_STATUS osspi_call_set_timeout(SspiAsyncContext *handle, ULONG timeout_ms)
 {
-    struct osspi_call *call = osspi_call_lookup(handle);
-    uint64_t before;
-    bool claimed;
+    struct change change;
+    SECURITY_STATUS status = begin_change(handle, &change);
 
-    if (!call)
-        return SEC_E_INVALID_HANDLE;
-    claimed = osspi_call_claim(call, &before);
-    if (claimed) {
-        call->timeout_ms = timeout_ms;
-        osspi_call_restore(call, before);
-    }
-    osspi_call_unref(call);
-    return claimed ? SEC_E_OK : SEC_E_INVALID_PARAMETER;
+    if (status != SEC_E_OK)
+        return status;
+    change.call->timeout_ms = timeout_ms;
+    end_change(&change);
+    return SEC_E_OK;
 }
 
 BOOLEAN osspi_call_requires_notify(SspiAsyncContext *handle)

@@ -39,9 +39,9 @@ enum osspi_call_state {
     OSSPI_CALL_COMPLETE
 };
 
-/* status << 32 | attempt << 8 | state. The attempt tells a call from the next one on the same
- * context; 24 bits cannot come round while a ticket of an old attempt still waits in the ring. */
-#define OSSPI_ATTEMPT_MASK 0xFFFFFFu
+/* status << 32 | attempt << 4 | state. The attempt tells a call from the next one on the same
+ * context; 28 bits cannot come round while a ticket of an old attempt still waits in the ring. */
+#define OSSPI_ATTEMPT_MASK 0xFFFFFFFu
 #define OSSPI_REACHABLE    0x80000000u
 
 struct osspi_word {
@@ -53,7 +53,7 @@ struct osspi_word {
 static inline uint64_t osspi_word_pack(SECURITY_STATUS status, uint32_t attempt,
                                        enum osspi_call_state state)
 {
-    return (uint64_t)(uint32_t)status << 32 | (uint64_t)(attempt & OSSPI_ATTEMPT_MASK) << 8 |
+    return (uint64_t)(uint32_t)status << 32 | (uint64_t)(attempt & OSSPI_ATTEMPT_MASK) << 4 |
            (uint64_t)state;
 }
 
@@ -61,8 +61,8 @@ static inline struct osspi_word osspi_word_unpack(uint64_t word)
 {
     return (struct osspi_word){
         .status = (SECURITY_STATUS)(uint32_t)(word >> 32),
-        .attempt = (uint32_t)(word >> 8) & OSSPI_ATTEMPT_MASK,
-        .state = (enum osspi_call_state)(word & 0xFF),
+        .attempt = (uint32_t)(word >> 4) & OSSPI_ATTEMPT_MASK,
+        .state = (enum osspi_call_state)(word & 0xF),
     };
 }
 

@@ -97,6 +97,12 @@ static void hand_on_held(struct osspi_engine *engine)
     osspi_executor_wake(engine);
 }
 
+static bool has_parked(struct osspi_engine *engine)
+{
+    OSSPI_LOCKED(&engine->thread_lock);
+    return engine->parked > 0;
+}
+
 static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
 {
     osspi_count(OSSPI_COUNT_CALLBACKS_HELD);
@@ -106,7 +112,8 @@ static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
         atomic_fetch_add(&engine->held_count, 1);
     }
     /* Somebody may have come back from a callback, and found nothing held, just before. */
-    if (atomic_load(&engine->runnable) > 1 || atomic_load(&engine->in_callbacks) == 0)
+    if (atomic_load(&engine->runnable) > 1 || atomic_load(&engine->in_callbacks) == 0 ||
+        has_parked(engine))
         hand_on_held(engine);
 }
 
@@ -203,6 +210,7 @@ static bool park(struct osspi_engine *engine)
         OSSPI_LOCKED(&engine->thread_lock);
         engine->parked++;
     }
+    hand_on_held(engine); /* this thread can stand in for the next that enters a callback */
     for (bool in_time = true;;) {
         uint32_t seen = atomic_load(&engine->park_word);
 

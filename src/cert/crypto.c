@@ -24,6 +24,8 @@ static struct osspi_lock making; /* guards the making of a context */
 /* Set under `making`, read by anybody. */
 static _Atomic(const struct osspi_crypto *) plain; /* for hashes */
 static _Atomic(const struct osspi_crypto *) full;  /* for keys */
+static _Atomic(const struct osspi_crypto *)
+    with_legacy; /* the one of those that has that provider */
 
 static void crypto_free(struct osspi_crypto *crypto)
 {
@@ -103,22 +105,11 @@ static bool load_all(OSSL_LIB_CTX *library)
     return ERR_peek_last_error() == before;
 }
 
-/* A system may well come without the legacy provider; then files that need it cannot be read. */
-static bool load_legacy(OSSL_LIB_CTX *library)
-{
-    bool good;
-
-    ERR_set_mark();
-    good = OSSL_PROVIDER_load(library, "legacy") || osspi_crypto_failure(SEC_E_OK) == SEC_E_OK;
-    ERR_pop_to_mark();
-    return good;
-}
-
 static struct osspi_crypto *full_new(void)
 {
     struct osspi_crypto *crypto = plain_new();
 
-    if (crypto && (!load_legacy(crypto->library) || !load_all(crypto->library))) {
+    if (crypto && !load_all(crypto->library)) {
         crypto_free(crypto);
         return NULL;
     }
@@ -173,6 +164,19 @@ const struct osspi_crypto *osspi_crypto_get_full(void)
     const struct osspi_crypto *crypto = atomic_load_explicit(&full, memory_order_acquire);
 
     return usable(crypto) ? crypto : make(&full, full_new);
+}
+
+void osspi_crypto_want_legacy(void)
+{
+    const struct osspi_crypto *crypto = osspi_crypto_get_full();
+
+    if (!crypto || atomic_load_explicit(&with_legacy, memory_order_acquire) == crypto)
+        return;
+    OSSPI_CRYPTO_CALL;
+    OSSPI_LOCKED(&making);
+    if (atomic_load_explicit(&with_legacy, memory_order_relaxed) != crypto &&
+        OSSL_PROVIDER_load(crypto->library, "legacy"))
+        atomic_store_explicit(&with_legacy, crypto, memory_order_release);
 }
 
 struct osspi_crypto_scope osspi_crypto_enter(void)

@@ -36,8 +36,12 @@ struct osspi_crypto {
 const struct osspi_crypto *osspi_crypto_get(void);
 
 /** The one for keys and passwords, which few programs need and which takes a few milliseconds to
- * make: all algorithms, and those of old PKCS#12 files (RC2, DES) where the system has them. */
+ * make: it has all of the default provider's algorithms from the start. */
 const struct osspi_crypto *osspi_crypto_get_full(void);
+
+/** Gives that one the algorithms of old files too (RC2, DES, MD5), if the system has them. Only for
+ * a file that needs them: they come as a module, whose loading is not safe without memory. */
+void osspi_crypto_want_legacy(void);
 
 /** What osspi_crypto_enter() changed of the calling thread. */
 struct osspi_crypto_scope {

@@ -95,6 +95,14 @@ static bool spend_scrypt(const ASN1_TYPE *parameter, uint64_t *budget)
 }
 #endif
 
+static void want_cipher(const X509_ALGOR *cipher)
+{
+    int nid = cipher ? OBJ_obj2nid(cipher->algorithm) : NID_undef;
+
+    if (nid == NID_des_cbc || nid == NID_rc2_cbc)
+        osspi_crypto_want_legacy();
+}
+
 static bool spend_pbes2(const ASN1_TYPE *parameter, uint64_t *budget)
 {
     PBE2PARAM *parsed osspi_auto(pbe2_freep) =
@@ -102,6 +110,7 @@ static bool spend_pbes2(const ASN1_TYPE *parameter, uint64_t *budget)
 
     if (!parsed || !parsed->keyfunc)
         return false;
+    want_cipher(parsed->encryption);
     switch (OBJ_obj2nid(parsed->keyfunc->algorithm)) {
     case NID_id_pbkdf2:
         return spend_pbkdf2(parsed->keyfunc->parameter, budget);
@@ -129,9 +138,13 @@ bool osspi_key_kdf_affordable(const X509_ALGOR *algorithm, uint64_t *budget)
     case NID_pbes2:
     case NID_pbmac1: /* its parameters have the same shape */
         return spend_pbes2(algorithm->parameter, budget);
+    case NID_pbe_WithSHA1And3_Key_TripleDES_CBC:
+    case NID_pbe_WithSHA1And2_Key_TripleDES_CBC:
+        break;
     default:
-        return spend_pbes1(algorithm->parameter, budget);
+        osspi_crypto_want_legacy();
     }
+    return spend_pbes1(algorithm->parameter, budget);
 }
 
 /* Only two things can be the password's fault: wrong padding, and no structure inside. Whatever

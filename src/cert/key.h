@@ -38,7 +38,7 @@ SECURITY_STATUS osspi_key_open(const X509_SIG *sealed, const char *password, siz
 SECURITY_STATUS osspi_key_open_failure(void);
 
 /** May the password-based algorithm be run? Takes its iterations from *budget. False when they are
- * too many, or its parameters do not parse. */
+ * too many, or its parameters do not parse. Sees to it that old algorithms are there. */
 bool osspi_key_kdf_affordable(const X509_ALGOR *algorithm, uint64_t *budget);
 
 /** Writes a key as PKCS#8 DER. SEC_E_OK; SEC_E_UNKNOWN_CREDENTIALS: cannot be written (a key that

@@ -13,7 +13,7 @@
 
 #include "support/tls_peer.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 #define ROUNDS TEST_ROUNDS(300)
 

@@ -287,7 +287,7 @@ static void inherited_connection_tells_but_does_nothing(const struct peer_form *
     drop(&good);
 }
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 int main(void)
 {

@@ -15,7 +15,7 @@
 
 #include "base/memory.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 /* What the parent had when it forked; the child looks at it. */
 struct heritage {

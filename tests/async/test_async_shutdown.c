@@ -75,7 +75,7 @@ static void require_closed(CredHandle *credential)
     async_call_clear(&call);
     async_call_clear(&silent);
     TEST_REQUIRE_EQUAL(test_counter_get(&call.notified), 0);
-    TEST_REQUIRE_EQUAL(shut_down(0), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(shut_down(OSSPI_INFINITE), SEC_E_OK);
 }
 
 static int finish(CredHandle *credential)

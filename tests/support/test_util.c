@@ -35,6 +35,18 @@ void test_require_equal(intmax_t actual, intmax_t expected, const char *file, in
     test_fail(file, line, what);
 }
 
+static pid_t first_process; /* constant after the constructor */
+
+__attribute__((constructor)) static void note_first_process(void)
+{
+    first_process = getpid();
+}
+
+bool test_is_forked(void)
+{
+    return getpid() != first_process;
+}
+
 static void on_alarm(int signal_number)
 {
     static const char message[] = "watchdog: the test hangs\n";

@@ -9,7 +9,7 @@
 #include "base/foreign.h"
 #include "support/test_util.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 /* Stands for a lock inside foreign code: a fork that meets it held would leave it so. */
 static pthread_mutex_t foreign_lock = PTHREAD_MUTEX_INITIALIZER;

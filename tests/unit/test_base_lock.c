@@ -12,7 +12,7 @@
 #include "base/lock.h"
 #include "base/memory.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 #define THREADS 4u
 

@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 #define MIN_LINE   1024u
 #define THREADS    4u

@@ -19,7 +19,7 @@
 #include "support/failing_alloc.h"
 #include "support/test_util.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 /* So that the TLS library's allocations go through this program's malloc, which is the wrapped one.
  */

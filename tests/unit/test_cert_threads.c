@@ -14,7 +14,7 @@
 #include "cert/certificate.h"
 #include "support/test_util.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 #define THREADS 4
 

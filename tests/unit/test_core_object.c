@@ -13,7 +13,7 @@
 
 #include "core/object.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 #define DATA_SIZE 48u
 #define THREADS   4u

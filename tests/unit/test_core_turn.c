@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "core/turn.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 #define THREADS 4u
 

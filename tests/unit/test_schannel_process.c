@@ -19,7 +19,7 @@
 #include "support/test_util.h"
 #include "unit/tls_pair.h"
 
-TEST_FORKS_WITH_THREADS
+TEST_FORKS_WITH_THREADS;
 
 /* ---- memory of OpenSSL that fails on demand ---- */
 

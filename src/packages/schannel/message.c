@@ -69,6 +69,20 @@ static SECURITY_STATUS check_pieces(const struct osspi_schannel_context *sc,
     return SEC_E_OK;
 }
 
+/* EncryptMessage has no status for "sealing failed" and none for "no such alert can be made": the
+ * cipher cannot be used (any more), and this quality of protection is not to be had. */
+static SECURITY_STATUS as_encrypt_status(SECURITY_STATUS status)
+{
+    switch (status) {
+    case SEC_E_ENCRYPT_FAILURE:
+        return SEC_E_CRYPTO_SYSTEM_INVALID;
+    case SEC_E_UNSUPPORTED_FUNCTION:
+        return SEC_E_QOP_NOT_SUPPORTED;
+    default:
+        return status;
+    }
+}
+
 SECURITY_STATUS osspi_schannel_encrypt(struct osspi_context *context, uint32_t qop,
                                        const struct osspi_buffers *message, uint32_t sequence)
 {
@@ -97,7 +111,7 @@ SECURITY_STATUS osspi_schannel_encrypt(struct osspi_context *context, uint32_t q
     status = is_alert ? osspi_record_seal_alert(sc->record, &pieces)
                       : osspi_record_seal(sc->record, &pieces);
     if (status != SEC_E_OK)
-        return status;
+        return as_encrypt_status(status);
     found.header->cbBuffer = (ULONG)pieces.header_len;
     found.data->cbBuffer = (ULONG)pieces.used_len;
     found.trailer->cbBuffer = (ULONG)pieces.trailer_len;
