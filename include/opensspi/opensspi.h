@@ -33,11 +33,13 @@ OSSPI_EXTERN_C_BEGIN
  * @retval SEC_E_INVALID_PARAMETER    cert or ret_cert is NULL, or a URI is malformed
  * @retval SEC_E_NO_CREDENTIALS       a file or object is not there or cannot be read, or there is
  *                                    no key, or the key is not the certificate's
- * @retval SEC_E_UNKNOWN_CREDENTIALS  a file is no PEM, or holds no certificate that can be parsed
+ * @retval SEC_E_UNKNOWN_CREDENTIALS  a file is no PEM, no regular file or larger than 1 MiB, or
+ *                                    holds no certificate that can be parsed
  * @retval SEC_E_LOGON_DENIED         the password is wrong, or one is needed
- * @retval SEC_E_NOT_OWNER            the key file belongs to another user, or others may read it
+ * @retval SEC_E_NOT_OWNER            the key file belongs to another user, or its mode gives group
+ *                                    or others any right, or a file may not be opened
  * @retval SEC_E_UNSUPPORTED_FUNCTION a "pkcs11:" URI, and this build has no PKCS #11
- * @retval SEC_E_INSUFFICIENT_MEMORY  no memory
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory, or no descriptor is left
  */
 OSSPI_API SECURITY_STATUS OsspiLoadCertificate(const char *cert, const char *key,
                                                const char *password, PCCERT_CONTEXT *ret_cert);
@@ -162,11 +164,11 @@ OSSPI_API SECURITY_STATUS OsspiSetAsyncTimeout(SspiAsyncContext *context, ULONG 
 /** Settings of the process. 0 or NULL in a member means its default. */
 typedef struct OsspiOptions {
     ULONG cbSize;                 /* sizeof(OsspiOptions); tells which members exist */
-    ULONG workers;                /* threads that compute; default: CPUs the process may use */
-    ULONG max_blocking_threads;   /* threads that wait on networks and devices; default 64 */
+    ULONG workers;                /* threads that compute, up to 256; default: usable CPUs */
+    ULONG max_blocking_threads;   /* threads that wait for others, up to 4,096; default 64 */
     ULONG max_blocking_per_class; /* of these, for one realm, host or kind of work; default 16 */
-    ULONG queue_bound;            /* calls that may wait or run at a time; default 65,536 */
-    ULONG stack_size;             /* bytes of each thread's stack */
+    ULONG queue_bound;            /* calls that may wait, up to 16,777,216; default 65,536 */
+    ULONG stack_size;             /* bytes of a thread's stack, 128 KiB to 256 MiB; default 1 MiB */
     ULONG default_timeout_ms;     /* deadline of calls without one, synchronous too; default none */
     const char *trust_file;       /* PEM file of trusted roots; default: SSL_CERT_FILE's rules */
     const char *trust_dir;        /* hashed directory of them; default: SSL_CERT_DIR's rules */
@@ -174,7 +176,8 @@ typedef struct OsspiOptions {
 } OsspiOptions;
 
 /**
- * Sets options of the process. Must come before anything else of this library is used.
+ * Sets options of the process. Must come before the first credential, completion queue and
+ * asynchronous call; may be called again until then, and the last one counts.
  *
  * @param options [in] copied, strings included; not needed after the call
  * @retval SEC_E_OK                      set
@@ -258,9 +261,9 @@ typedef enum OsspiTraceEvent {
     OsspiTraceCallbackStarted = 3, /* its callback is about to run */
     OsspiTraceCallbackReturned =
         4,                   /* its callback came back; call_id may serve another call by now */
-    OsspiTraceCancelled = 5, /* completed by OsspiCancelAsyncCall */
-    OsspiTraceTimedOut = 6,  /* completed by its deadline */
-    OsspiTraceRefused = 7    /* not accepted */
+    OsspiTraceCancelled = 5, /* ended by OsspiCancelAsyncCall; Completed follows */
+    OsspiTraceTimedOut = 6,  /* ended by its deadline; Completed follows */
+    OsspiTraceRefused = 7    /* not accepted, though arguments and context were right */
 } OsspiTraceEvent;
 
 /** One event. Holds no names, keys or data. */
@@ -304,11 +307,14 @@ OSSPI_API SECURITY_STATUS OsspiSetTrace(OsspiTraceCallback callback, void *data)
  * their callbacks run, stops the threads. Synchronous calls still work afterwards, and everything
  * can be freed. Blocks; must not be called from a callback.
  *
+ * When the time is over it cancels what can be cancelled and waits one second more for what
+ * computes and for callbacks. Entries of completion queues that nobody drains count as not done.
+ *
  * @param timeout_ms milliseconds to wait; OSSPI_INFINITE = no limit
  * @retval SEC_E_OK                          all is done; also if it was done before or nothing ever
  *                                           ran
- * @retval HRESULT_FROM_WIN32(ERROR_TIMEOUT) calls still run; they are given up, their callbacks
- *                                           have run
+ * @retval HRESULT_FROM_WIN32(ERROR_TIMEOUT) not all was done in time: calls were given up, or some
+ *                                           call or callback still runs
  * @retval SEC_E_INVALID_PARAMETER           called from a callback
  */
 OSSPI_API SECURITY_STATUS OsspiShutdown(ULONG timeout_ms);

@@ -4,15 +4,19 @@
  * The asynchronous calls of sspi.h. Included by sspi.h, not meant to be included alone.
  *
  * Two statuses, never to be confused:
- *   queue status  what an ...Async function returns. SEC_E_OK means "accepted" and nothing else.
- * With any other value the call was not made, and its callback never runs. call status
- * SspiGetAsyncCallStatus: SEC_I_ASYNC_CALL_PENDING, and at the end what the synchronous twin would
- * have returned.
+ *
+ * The queue status is what an ...Async function returns. SEC_E_OK means "accepted" and nothing
+ * else. With any other value the call was not made, and its callback never runs.
+ *
+ * The call status is what SspiGetAsyncCallStatus returns: SEC_I_ASYNC_CALL_PENDING, and at the end
+ * what the synchronous twin would have returned.
  *
  * The queue status of every call is one of:
  *   SEC_E_OK                   accepted
- *   SEC_E_INVALID_HANDLE       the async context is NULL, freed or foreign
- *   SEC_E_INVALID_PARAMETER    it has a call pending, or a required pointer is NULL
+ *   SEC_E_INVALID_HANDLE       the async context is NULL, freed or foreign, or its completion queue
+ *                              is closed
+ *   SEC_E_INVALID_PARAMETER    it has a call pending, or Acquire lacks a required pointer; what
+ *                              else is wrong with arguments shows as the call status
  *   SEC_E_INSUFFICIENT_MEMORY  no memory, no thread, or the queue is at its bound
  *   SEC_E_NOT_OWNER            the calling thread has another fsuid than the process
  *   SEC_E_SHUTDOWN_IN_PROGRESS OsspiShutdown was called
@@ -40,7 +44,7 @@ typedef struct _SspiAsyncContext SspiAsyncContext;
  *
  * Runs on a thread of the library, or on the thread that drains a completion queue; never inside
  * another SSPI call and never under a lock. It may free or reuse Handle and may make any SSPI call,
- * also one that blocks.
+ * also one that blocks, but not OsspiShutdown.
  *
  * @param Handle       the context whose call is complete
  * @param CallbackData what was registered with the callback, may be NULL
@@ -165,8 +169,10 @@ SspiAcceptSecurityContextAsync(SspiAsyncContext *AsyncContext, PCredHandle phCre
  *
  * @param AsyncContext [in] context that tracks the call
  * @param phCredential [in] read during the call only
- * @return queue status, see the top of this file; never refused for load. Call status: SEC_E_OK, or
- *         SEC_E_INVALID_HANDLE if it was no credential
+ * @return queue status, see the top of this file; never refused for load. If there is a callback
+ *         and no thread to run it, SEC_E_INSUFFICIENT_MEMORY or SEC_E_SHUTDOWN_IN_PROGRESS; the
+ *         credential is freed all the same. Call status: SEC_E_OK, or SEC_E_INVALID_HANDLE if it
+ *         was no credential
  */
 OSSPI_API SECURITY_STATUS SspiFreeCredentialsHandleAsync(SspiAsyncContext *AsyncContext,
                                                          PCredHandle phCredential);
@@ -177,8 +183,10 @@ OSSPI_API SECURITY_STATUS SspiFreeCredentialsHandleAsync(SspiAsyncContext *Async
  *
  * @param AsyncContext [in] context that tracks the call
  * @param phContext    [in] read during the call only
- * @return queue status, see the top of this file; never refused for load. Call status: SEC_E_OK, or
- *         SEC_E_INVALID_HANDLE if it was no security context
+ * @return queue status, see the top of this file; never refused for load. If there is a callback
+ *         and no thread to run it, SEC_E_INSUFFICIENT_MEMORY or SEC_E_SHUTDOWN_IN_PROGRESS; the
+ *         context is deleted all the same. Call status: SEC_E_OK (also if it was deleted before),
+ *         or SEC_E_INVALID_HANDLE if it was no security context
  */
 OSSPI_API SECURITY_STATUS SspiDeleteSecurityContextAsync(SspiAsyncContext *AsyncContext,
                                                          PCtxtHandle phContext);

@@ -4,9 +4,10 @@
  * A small futex mutex that a fork cannot leave locked, and the futex calls themselves.
  *
  * A lock word carries the fork epoch in which it was taken. In a forked child the epoch has moved
- * on, so a lock that some thread of the parent held counts as free: no atfork handler has to stop
- * the world, and none can deadlock. What such a lock guarded may be half written; its owner
- * compares osspi_fork_epoch() with the epoch stored beside the data and starts the data afresh.
+ * on, so a lock that some thread of the parent held counts as free: for locks of this kind no
+ * atfork handler has to stop the world, and none can deadlock. (Those of the TLS library are not of
+ * this kind; fork waits for them, see foreign.h.) What such a lock guarded may be half written; its
+ * owner compares osspi_fork_epoch() with the epoch stored beside the data and starts it afresh.
  *
  * Zero-initialised memory is a free lock.
  */

@@ -9,6 +9,8 @@
  */
 #include "cert/crypto.h"
 
+#include <limits.h>
+#include <openssl/core_dispatch.h>
 #include <openssl/decoder.h>
 #include <openssl/encoder.h>
 #include <openssl/err.h>
@@ -21,11 +23,11 @@
 
 static struct osspi_lock making; /* guards the making of a context */
 
-/* Set under `making`, read by anybody. */
-static _Atomic(const struct osspi_crypto *) plain; /* for hashes */
-static _Atomic(const struct osspi_crypto *) full;  /* for keys */
-static _Atomic(const struct osspi_crypto *)
-    with_legacy; /* the one of those that has that provider */
+/* Set under `making`, read by anybody: for hashes, for keys, and `full` once it has the legacy
+ * provider. */
+static _Atomic(const struct osspi_crypto *) plain;
+static _Atomic(const struct osspi_crypto *) full;
+static _Atomic(const struct osspi_crypto *) with_legacy;
 
 static void crypto_free(struct osspi_crypto *crypto)
 {
@@ -35,7 +37,8 @@ static void crypto_free(struct osspi_crypto *crypto)
     osspi_free(crypto);
 }
 
-static struct osspi_crypto *plain_new(void)
+/* By name, because asking for another provider later would end the implicit default. */
+static struct osspi_crypto *crypto_new(OSSL_PROVIDER **ret_provider)
 {
     struct osspi_crypto *crypto = osspi_alloc(sizeof(*crypto));
 
@@ -43,8 +46,8 @@ static struct osspi_crypto *plain_new(void)
         return NULL;
     crypto->epoch = osspi_fork_epoch();
     crypto->library = OSSL_LIB_CTX_new();
-    /* By name, because asking for another provider would end the implicit default. */
-    if (crypto->library && OSSL_PROVIDER_load(crypto->library, "default")) {
+    *ret_provider = crypto->library ? OSSL_PROVIDER_load(crypto->library, "default") : NULL;
+    if (*ret_provider) {
         crypto->sha1 = EVP_MD_fetch(crypto->library, "SHA1", NULL);
         crypto->sha256 = EVP_MD_fetch(crypto->library, "SHA256", NULL);
     }
@@ -55,66 +58,109 @@ static struct osspi_crypto *plain_new(void)
     return crypto;
 }
 
-/* Going through all algorithms of a kind loads them; there is nothing to do with each. */
-static void pass_cipher(EVP_CIPHER *algorithm, void *data)
+static struct osspi_crypto *plain_new(void)
+{
+    OSSL_PROVIDER *ignored;
+
+    return crypto_new(&ignored);
+}
+
+/* ---- loading all algorithms, by counting them ---- */
+
+static void count_digest(EVP_MD *algorithm, void *count)
 {
     (void)algorithm;
-    (void)data;
+    ++*(unsigned *)count;
 }
 
-static void pass_kdf(EVP_KDF *algorithm, void *data)
+static void count_cipher(EVP_CIPHER *algorithm, void *count)
 {
     (void)algorithm;
-    (void)data;
+    ++*(unsigned *)count;
 }
 
-static void pass_mac(EVP_MAC *algorithm, void *data)
+static void count_kdf(EVP_KDF *algorithm, void *count)
 {
     (void)algorithm;
-    (void)data;
+    ++*(unsigned *)count;
 }
 
-static void pass_key(EVP_KEYMGMT *algorithm, void *data)
+static void count_mac(EVP_MAC *algorithm, void *count)
 {
     (void)algorithm;
-    (void)data;
+    ++*(unsigned *)count;
 }
 
-static void pass_decoder(OSSL_DECODER *algorithm, void *data)
+static void count_key(EVP_KEYMGMT *algorithm, void *count)
 {
     (void)algorithm;
-    (void)data;
+    ++*(unsigned *)count;
 }
 
-static void pass_encoder(OSSL_ENCODER *algorithm, void *data)
+static void count_decoder(OSSL_DECODER *algorithm, void *count)
 {
     (void)algorithm;
-    (void)data;
+    ++*(unsigned *)count;
 }
 
-static bool load_all(OSSL_LIB_CTX *library)
+static void count_encoder(OSSL_ENCODER *algorithm, void *count)
 {
-    unsigned long before = ERR_peek_last_error();
-
-    EVP_CIPHER_do_all_provided(library, pass_cipher, NULL);
-    EVP_KDF_do_all_provided(library, pass_kdf, NULL);
-    EVP_MAC_do_all_provided(library, pass_mac, NULL);
-    EVP_KEYMGMT_do_all_provided(library, pass_key, NULL);
-    OSSL_DECODER_do_all_provided(library, pass_decoder, NULL);
-    OSSL_ENCODER_do_all_provided(library, pass_encoder, NULL);
-    return ERR_peek_last_error() == before;
+    (void)algorithm;
+    ++*(unsigned *)count;
 }
 
+static unsigned load_all(OSSL_LIB_CTX *library)
+{
+    unsigned count = 0;
+
+    EVP_MD_do_all_provided(library, count_digest, &count);
+    EVP_CIPHER_do_all_provided(library, count_cipher, &count);
+    EVP_KDF_do_all_provided(library, count_kdf, &count);
+    EVP_MAC_do_all_provided(library, count_mac, &count);
+    EVP_KEYMGMT_do_all_provided(library, count_key, &count);
+    OSSL_DECODER_do_all_provided(library, count_decoder, &count);
+    OSSL_ENCODER_do_all_provided(library, count_encoder, &count);
+    return count;
+}
+
+static unsigned listed_by(OSSL_PROVIDER *provider)
+{
+    static const int operations[] = {OSSL_OP_DIGEST,  OSSL_OP_CIPHER,  OSSL_OP_KDF,    OSSL_OP_MAC,
+                                     OSSL_OP_KEYMGMT, OSSL_OP_DECODER, OSSL_OP_ENCODER};
+    unsigned count = 0;
+
+    for (size_t i = 0; i < OSSPI_COUNT_OF(operations); i++) {
+        int no_store = 0;
+        const OSSL_ALGORITHM *list =
+            OSSL_PROVIDER_query_operation(provider, operations[i], &no_store);
+
+        for (const OSSL_ALGORITHM *entry = list; entry && entry->algorithm_names; entry++)
+            count++;
+        OSSL_PROVIDER_unquery_operation(provider, operations[i], list);
+    }
+    return count;
+}
+
+/* What there was no memory for is left out in silence, hence the counting. Should another version
+ * of the TLS library count differently, two attempts that agree are as good. */
 static struct osspi_crypto *full_new(void)
 {
-    struct osspi_crypto *crypto = plain_new();
+    unsigned before = UINT_MAX;
 
-    if (crypto && !load_all(crypto->library)) {
+    for (int attempt = 0; attempt < 2; attempt++) {
+        OSSL_PROVIDER *provider;
+        struct osspi_crypto *crypto = crypto_new(&provider);
+        unsigned loaded = crypto ? load_all(crypto->library) : 0;
+
+        if (!crypto || loaded == before || loaded == listed_by(provider))
+            return crypto;
+        before = loaded;
         crypto_free(crypto);
-        return NULL;
     }
-    return crypto;
+    return NULL;
 }
+
+/* ---- publishing ---- */
 
 static const struct osspi_crypto *usable(const struct osspi_crypto *crypto)
 {
