@@ -57,8 +57,7 @@ SECURITY_STATUS osspi_chain_find(struct osspi_store *store,
         struct osspi_certificate *issuer osspi_auto(osspi_certificate_unrefp) = NULL;
 
         status = find_issuer(store, top, &issuer);
-        if (status != SEC_E_OK || osspi_certificate_is_root(issuer) ||
-            passed_before(ret_found, certificate, issuer))
+        if (status != SEC_E_OK || passed_before(ret_found, certificate, issuer))
             break;
         top = ret_found->issuers[ret_found->count++] = OSSPI_TAKE(issuer);
     }

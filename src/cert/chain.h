@@ -19,8 +19,8 @@ struct osspi_found {
 void osspi_found_clear(struct osspi_found *found);
 
 /**
- * Climbs from a certificate to its issuer, and on, as far as the store goes. Roots are left out:
- * whoever trusts one has it, and it need not be sent (RFC 8446, 4.4.2).
+ * Climbs from a certificate to its issuer, and on, as far as the store goes, the root included.
+ * Whether that is sent is for the sender to decide (SCH_SEND_ROOT_CERT).
  *
  * @param[out] ret_found  empty before; may be partly filled on failure
  * @return SEC_E_OK, also when nothing was found; SEC_E_INSUFFICIENT_MEMORY.

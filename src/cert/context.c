@@ -161,6 +161,8 @@ size_t osspi_certificate_chain(PCCERT_CONTEXT context, struct osspi_der_view *re
             ret_chain[i] = certificate->chain[i];
         return certificate->chain_count;
     }
+    /* The gate of fork (base/foreign.h) comes before any lock that is held while passing it. */
+    OSSPI_CRYPTO_CALL;
     OSSPI_LOCKED(&inner->lock);
     search_store_locked(inner);
     if (!inner->found)

@@ -9,6 +9,8 @@
 #include <opensspi.h>
 #include <string.h>
 
+#include "support/tls_async.h"
+
 static const struct memory_hooks *now; /* guarded by: one walk at a time */
 
 #define HOOKED(call) \
@@ -53,63 +55,36 @@ static SECURITY_STATUS sync_free(PCredHandle credential)
     HOOKED(FreeCredentialsHandle(credential));
 }
 
+/* The context is made outside of the hooks, and freed there. */
+struct async_waiter {
+    SspiAsyncContext *async;
+};
+
+static void async_prepare(struct async_waiter *waiter)
+{
+    waiter->async = SspiCreateAsyncContext();
+    TEST_REQUIRE(waiter->async != NULL);
+    now->arm();
+}
+
 /* A refused call must leave its reason as status, and is not waited for. */
-static SECURITY_STATUS finish(SspiAsyncContext *async, SECURITY_STATUS queued)
+static SECURITY_STATUS async_finish(struct async_waiter *waiter, SECURITY_STATUS queued)
 {
     SECURITY_STATUS status = queued;
 
     if (queued == SEC_E_OK)
-        status = OsspiWaitAsyncCall(async, OSSPI_INFINITE);
+        status = OsspiWaitAsyncCall(waiter->async, OSSPI_INFINITE);
     now->disarm();
-    TEST_REQUIRE_EQUAL(SspiGetAsyncCallStatus(async), status);
-    SspiFreeAsyncContext(async);
+    TEST_REQUIRE_EQUAL(SspiGetAsyncCallStatus(waiter->async), status);
+    SspiFreeAsyncContext(waiter->async);
     return status;
 }
 
-#define ASYNC(call) \
-    do { \
-        SspiAsyncContext *async = SspiCreateAsyncContext(); \
-        TEST_REQUIRE(async != NULL); \
-        now->arm(); \
-        return finish(async, call); \
-    } while (0)
-
-static SECURITY_STATUS async_acquire(LPSTR package, ULONG use, void *auth, PCredHandle credential,
-                                     PTimeStamp expiry)
-{
-    ASYNC(SspiAcquireCredentialsHandleAsyncA(async, NULL, package, use, NULL, auth, NULL, NULL,
-                                             credential, expiry));
-}
-
-static SECURITY_STATUS async_initialize(PCredHandle credential, PCtxtHandle context, LPSTR target,
-                                        ULONG flags, PSecBufferDesc in, PCtxtHandle new_context,
-                                        PSecBufferDesc out, ULONG *attributes, PTimeStamp expiry)
-{
-    ASYNC(SspiInitializeSecurityContextAsyncA(async, credential, context, target, flags, 0, 0, in,
-                                              0, new_context, out, attributes, expiry));
-}
-
-static SECURITY_STATUS async_accept(PCredHandle credential, PCtxtHandle context, ULONG flags,
-                                    PSecBufferDesc in, PCtxtHandle new_context, PSecBufferDesc out,
-                                    ULONG *attributes, PTimeStamp expiry)
-{
-    ASYNC(SspiAcceptSecurityContextAsync(async, credential, context, in, flags, 0, new_context, out,
-                                         attributes, expiry));
-}
-
-static SECURITY_STATUS async_delete(PCtxtHandle context)
-{
-    ASYNC(SspiDeleteSecurityContextAsync(async, context));
-}
-
-static SECURITY_STATUS async_free(PCredHandle credential)
-{
-    ASYNC(SspiFreeCredentialsHandleAsync(async, credential));
-}
+PEER_ASYNC_CALLS(async)
 
 static const struct peer_form forms[PEER_FORMS] = {
     {"sync", sync_acquire, sync_initialize, sync_accept, sync_delete, sync_free},
-    {"async", async_acquire, async_initialize, async_accept, async_delete, async_free},
+    PEER_ASYNC_FORM(async),
 };
 
 const struct peer_form *memory_form(size_t index, const struct memory_hooks *hooks)

@@ -23,10 +23,7 @@ struct world {
 static void open_world(struct world *world, const struct peer_form *form, int version,
                        const char *certificate)
 {
-    raw_open(&world->raw, true, version, certificate);
-    peer_end_init(&world->client, form, false);
-    assert_int_equal(peer_end_acquire(&world->client, 0, 0, NULL, false), SEC_E_OK);
-    assert_int_equal(raw_handshake(&world->raw, &world->client), SEC_E_OK);
+    raw_connect(&world->raw, &world->client, form, false, version, certificate);
     raw_exchange(&world->raw, &world->client);
 }
 

@@ -349,9 +349,7 @@ static void stale_handles(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
-    test_watchdog(110);
-    peer_trust("ca");
+    peer_set_up(state);
     table_a = InitSecurityInterfaceA();
     table_w = InitSecurityInterfaceW();
     peer_open(&pair, PEER_SYNC, NULL);

@@ -177,8 +177,7 @@ static void s2_7_credential_freed_first(void **state)
         end(flight);
 
         peer_open(&pair, &peer_forms[i % PEER_FORMS], NULL);
-        assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
-        assert_int_equal(peer_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+        peer_half_connect(&pair);
         assert_int_equal(pair.client.form->free_credential(&pair.client.credential), SEC_E_OK);
         assert_int_equal(pair.server.form->free_credential(&pair.server.credential), SEC_E_OK);
         pair.client.has_credential = pair.server.has_credential = false;
@@ -202,8 +201,7 @@ static void s1_2_context_deleted_with_a_leg_in_flight(void **state)
         SECURITY_STATUS status;
 
         peer_open(&pair, PEER_SYNC, NULL);
-        assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
-        assert_int_equal(peer_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+        peer_half_connect(&pair);
         flight = start();
         leg =
             peer_leg_of(&pair.client, pair.client.in.bytes, pair.client.in.len, out, PEER_OUT_SIZE);
@@ -346,14 +344,6 @@ static void exit_with_calls_in_flight(void **state)
         assert_int_equal(test_child_join(test_child_fork(child_exits, NULL)), 0);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_watchdog(110);
-    peer_trust("ca");
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,5 +356,5 @@ int main(void)
         cmocka_unit_test(exit_with_calls_in_flight),
     };
 
-    return cmocka_run_group_tests_name("contract.lifetime", tests, set_up, NULL);
+    return cmocka_run_group_tests_name("contract.lifetime", tests, peer_set_up, NULL);
 }

@@ -91,14 +91,6 @@ static void every_allocation_fails_async_tls12(void **state)
     walk_all(1, SP_PROT_TLS1_2_CLIENT);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_watchdog(110);
-    peer_trust("ca");
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,5 +100,5 @@ int main(void)
         cmocka_unit_test(every_allocation_fails_async_tls12),
     };
 
-    return cmocka_run_group_tests_name("contract.memory", tests, set_up, NULL);
+    return cmocka_run_group_tests_name("contract.memory", tests, peer_set_up, NULL);
 }

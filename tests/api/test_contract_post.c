@@ -15,10 +15,7 @@
 static void open_with_tickets(struct raw_peer *raw, struct peer_end *client,
                               const struct peer_form *form)
 {
-    raw_open(raw, true, TLS1_3_VERSION, "server");
-    peer_end_init(client, form, false);
-    assert_int_equal(peer_end_acquire(client, 0, 0, NULL, false), SEC_E_OK);
-    assert_int_equal(raw_handshake(raw, client), SEC_E_OK);
+    raw_connect(raw, client, form, false, TLS1_3_VERSION, "server");
     assert_true(client->in.len > 0);
 }
 
@@ -148,10 +145,7 @@ static void key_updates(const struct peer_form *form, bool we_serve)
     struct raw_peer raw;
     struct peer_end end, wire = {0};
 
-    raw_open(&raw, !we_serve, TLS1_3_VERSION, we_serve ? NULL : "server");
-    peer_end_init(&end, form, we_serve);
-    assert_int_equal(peer_end_acquire(&end, 0, 0, we_serve ? "server" : NULL, false), SEC_E_OK);
-    assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
+    raw_connect(&raw, &end, form, we_serve, TLS1_3_VERSION, "server");
     raw_exchange(&raw, &end);
     for (int i = 0; i < 5; i++) {
         ULONG extra, len;
@@ -195,10 +189,7 @@ static void requests_to_renegotiate_are_declined(const struct peer_form *form)
         struct peer_end client, wire = {0};
         ULONG extra, len;
 
-        raw_open(&raw, true, TLS1_2_VERSION, "server");
-        peer_end_init(&client, form, false);
-        assert_int_equal(peer_end_acquire(&client, 0, 0, NULL, false), SEC_E_OK);
-        assert_int_equal(raw_handshake(&raw, &client), SEC_E_OK);
+        raw_connect(&raw, &client, form, false, TLS1_2_VERSION, "server");
         assert_int_equal(SSL_renegotiate(raw.ssl), 1);
         (void)SSL_do_handshake(raw.ssl);
         raw_take(&raw, &client.in);
@@ -234,10 +225,7 @@ static void answer_to_key_update_waits_for_room(const struct peer_form *form)
     struct peer_leg leg;
     ULONG extra, len;
 
-    raw_open(&raw, false, TLS1_3_VERSION, NULL);
-    peer_end_init(&end, form, true);
-    assert_int_equal(peer_end_acquire(&end, 0, 0, "server", false), SEC_E_OK);
-    assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
+    raw_connect(&raw, &end, form, true, TLS1_3_VERSION, "server");
     assert_int_equal(SSL_key_update(raw.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
     assert_int_equal(SSL_do_handshake(raw.ssl), 1);
     raw_take(&raw, &end.in);

@@ -205,10 +205,7 @@ static void s3_7_other_peers_see_a_clean_end(const struct peer_form *form)
         char data[16];
         size_t len;
 
-        raw_open(&raw, true, p == 0 ? TLS1_3_VERSION : TLS1_2_VERSION, "server");
-        peer_end_init(&client, form, false);
-        assert_int_equal(peer_end_acquire(&client, 0, 0, NULL, false), SEC_E_OK);
-        assert_int_equal(raw_handshake(&raw, &client), SEC_E_OK);
+        raw_connect(&raw, &client, form, false, p == 0 ? TLS1_3_VERSION : TLS1_2_VERSION, "server");
         raw_exchange(&raw, &client);
         assert_int_equal(peer_shutdown(&client, &wire), SEC_E_OK);
         raw_give(&raw, &wire.in);
@@ -261,10 +258,7 @@ static void a_peers_fatal_alert_ends_the_context(const struct peer_form *form)
         char data[16];
         size_t len;
 
-        raw_open(&raw, true, p == 0 ? TLS1_3_VERSION : TLS1_2_VERSION, "server");
-        peer_end_init(&client, form, false);
-        assert_int_equal(peer_end_acquire(&client, 0, 0, NULL, false), SEC_E_OK);
-        assert_int_equal(raw_handshake(&raw, &client), SEC_E_OK);
+        raw_connect(&raw, &client, form, false, p == 0 ? TLS1_3_VERSION : TLS1_2_VERSION, "server");
         raw_exchange(&raw, &client);
         assert_int_equal(peer_send(&client, &wire, "data", 4), SEC_E_OK);
         wire.in.bytes[wire.in.len - 1] ^= 1;

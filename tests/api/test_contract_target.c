@@ -94,14 +94,12 @@ static void another_target_on_a_later_leg_is_refused(const struct peer_form *for
     struct peer_pair pair;
 
     peer_open(&pair, form, NULL);
-    assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
-    assert_int_equal(peer_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+    peer_half_connect(&pair);
     pair.client.target = "localhost";
     assert_int_equal(peer_step(&pair.client, &pair.server), SEC_E_WRONG_PRINCIPAL);
     peer_close(&pair);
     peer_open(&pair, form, NULL);
-    assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
-    assert_int_equal(peer_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+    peer_half_connect(&pair);
     pair.client.target = "SERVER.TEST."; /* the same in other words */
     assert_int_equal(peer_step(&pair.client, &pair.server), SEC_E_OK);
     peer_close(&pair);

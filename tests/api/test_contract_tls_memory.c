@@ -120,14 +120,6 @@ static void tls_allocations_fail_async(void **state)
     walk_some(1, SP_PROT_TLS1_2_CLIENT);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_watchdog(110);
-    peer_trust("ca");
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,5 +131,5 @@ int main(void)
     /* Before anybody has used OpenSSL. */
     if (!CRYPTO_set_mem_functions(tls_malloc, tls_realloc, tls_free))
         return 1;
-    return cmocka_run_group_tests_name("contract.tls_memory", tests, set_up, NULL);
+    return cmocka_run_group_tests_name("contract.tls_memory", tests, peer_set_up, NULL);
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const enum osspi_lane async_lanes[ASYNC_LANES] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
+
 _Thread_local int async_inside_api;
 
 void async_setup_with(OsspiOptions options)
@@ -250,6 +252,25 @@ CtxtHandle async_context(CredHandle *credential)
                                        0, &context, &out, &attributes, NULL)),
         SEC_I_CONTINUE_NEEDED);
     return context;
+}
+
+void async_run_leg(CredHandle *credential)
+{
+    struct async_call call;
+
+    async_call_init(&call);
+    TEST_REQUIRE_EQUAL(async_leg(&call, credential, NULL), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(async_await(&call), SEC_I_CONTINUE_NEEDED);
+    async_drop_context(&call.own.context);
+    async_call_clear(&call);
+}
+
+void async_leg_to_gate(struct async_call *call, struct test_gate *gate, CredHandle *credential,
+                       CtxtHandle *context)
+{
+    call->step.gate = gate;
+    TEST_REQUIRE_EQUAL(async_leg(call, credential, context), SEC_E_OK);
+    test_gate_await(gate, 1);
 }
 
 void async_drop_credential(CredHandle *credential)

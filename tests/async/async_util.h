@@ -23,6 +23,10 @@
 #define ASYNC_TIMEOUT   HRESULT_FROM_WIN32(ERROR_TIMEOUT)
 #define ASYNC_POISON    0xA5
 
+/* For tests that go through both lanes. */
+#define ASYNC_LANES 2
+extern const enum osspi_lane async_lanes[ASYNC_LANES];
+
 /* Calls of the library that this thread is inside of. */
 extern _Thread_local int async_inside_api;
 
@@ -116,6 +120,12 @@ CtxtHandle async_context(CredHandle *credential);
 void async_drop_credential(CredHandle *credential);
 void async_drop_context(CtxtHandle *context);
 struct mock_record async_record(CtxtHandle *context);
+
+/** Makes a context by that credential with an asynchronous leg, and drops it. */
+void async_run_leg(CredHandle *credential);
+/** Queues a leg that runs up to the gate, and waits until it is there. */
+void async_leg_to_gate(struct async_call *call, struct test_gate *gate, CredHandle *credential,
+                       CtxtHandle *context);
 
 /** Keeps all workers of the CPU lane in legs that wait at a gate. */
 struct async_crowd {

@@ -48,18 +48,6 @@ static void collect(uint32_t first, uint32_t count)
     }
 }
 
-/* One call to its end, by that credential. */
-static void run_one(CredHandle *credential)
-{
-    struct async_call call;
-
-    async_call_init(&call);
-    TEST_REQUIRE_EQUAL(async_leg(&call, credential, NULL), SEC_E_OK);
-    TEST_REQUIRE_EQUAL(async_await(&call), SEC_I_CONTINUE_NEEDED);
-    async_drop_context(&call.own.context);
-    async_call_clear(&call);
-}
-
 static void dead_class_holds_up_no_other(void **state)
 {
     struct test_gate gate = TEST_GATE_INIT;
@@ -71,8 +59,8 @@ static void dead_class_holds_up_no_other(void **state)
     queue_at_gate(0, 100, &gate, &dead);
     test_gate_await(&gate, PER_CLASS);
     for (int i = 0; i < 50; i++) {
-        run_one(&alive);
-        run_one(&computing);
+        async_run_leg(&alive);
+        async_run_leg(&computing);
     }
     assert_int_equal(entries(0, 100), PER_CLASS);
     test_gate_open(&gate);
@@ -91,7 +79,7 @@ static void calls_without_a_class_name_are_one_class(void **state)
     (void)state;
     queue_at_gate(0, 20, &gate, &nameless);
     test_gate_await(&gate, PER_CLASS);
-    run_one(&named);
+    async_run_leg(&named);
     assert_int_equal(entries(0, 20), PER_CLASS);
     test_gate_open(&gate);
     collect(0, 20);
@@ -115,7 +103,7 @@ static void full_lane_admits_one_for_each_that_leaves(void **state)
         if (i < IN_ALL / PER_CLASS)
             test_gate_await(&gates[i], PER_CLASS);
     }
-    run_one(&computing);
+    async_run_leg(&computing);
     assert_int_equal(entries(0, 80), IN_ALL);
     assert_int_equal(entries(80, 20), 0);
     /* The first class drains, so the fifth comes in, but no more of it than of any other. */
@@ -185,7 +173,7 @@ static void given_up_calls_keep_their_places_until_they_return(void **state)
     assert_int_equal(async_statistics().calls_abandoned_running, PER_CLASS);
     queue_at_gate(PER_CLASS, 4, &gate, &dead);
     for (int i = 0; i < 20; i++)
-        run_one(&other);
+        async_run_leg(&other);
     assert_int_equal(entries(PER_CLASS, 4), 0);
     test_gate_open(&gate);
     collect(PER_CLASS, 4);
@@ -357,7 +345,7 @@ static void idle_threads_end_and_come_again(void **state)
     test_gate_open(&gate);
     collect(0, 10);
     test_poll(no_blocking_threads, NULL);
-    run_one(&credential);
+    async_run_leg(&credential);
     async_drop_credential(&credential);
 }
 

@@ -242,10 +242,8 @@ static void callbacks_may_wait_for_callbacks_of_other_calls(void **state)
 
 static void wait_for_another(struct async_call *call)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "other");
+        CredHandle credential = async_credential(async_lanes[i], "other");
         struct async_call other;
 
         async_call_init_silent(&other);
@@ -313,11 +311,9 @@ static void let_another_thread_use_everything(struct async_call *call)
 
 static void callback_holds_no_lock_that_others_need(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "locks");
+        CredHandle credential = async_credential(async_lanes[i], "locks");
         struct async_call call;
 
         async_call_init(&call);
@@ -361,11 +357,9 @@ static void look_at_leg_thread(struct mock_step *step)
 
 static void threads_have_names_stacks_and_no_signals(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "thread");
+        CredHandle credential = async_credential(async_lanes[i], "thread");
         struct async_call call;
 
         async_call_init(&call);

@@ -154,12 +154,10 @@ static void cancelled_context_takes_its_next_call(void **state)
 
 static void cancel_of_a_call_that_waits_for_its_turn_lets_others_pass(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct test_gate gate = TEST_GATE_INIT;
-        CredHandle credential = async_credential(lanes[i], "turn");
+        CredHandle credential = async_credential(async_lanes[i], "turn");
         CtxtHandle context = async_context(&credential);
         struct async_call calls[4];
 
@@ -197,10 +195,8 @@ static void cancel_of_a_running_cpu_call_lets_it_end_by_itself(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
     call.step.output = "written";
-    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     assert_int_equal(cancel(&call), SEC_E_INVALID_PARAMETER);
     assert_int_equal(async_status(&call), SEC_I_ASYNC_CALL_PENDING);
     test_gate_open(&gate);
@@ -239,11 +235,9 @@ static void cancel_of_a_running_blocking_call_gives_it_up(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
     call.step.output = "late";
     call.outputs = test_pages_new(sizeof(*call.outputs));
-    assert_int_equal(async_leg(&call, &credential, &context), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, &context);
     outputs = forbid_outputs(&call);
     assert_int_equal(cancel(&call), SEC_E_OK);
     assert_int_equal(async_await(&call), ASYNC_CANCELLED);
@@ -276,10 +270,8 @@ static void cancel_of_a_blocking_first_leg_leaves_no_context(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
     call.outputs = test_pages_new(sizeof(*call.outputs));
-    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     outputs = forbid_outputs(&call);
     assert_int_equal(cancel(&call), SEC_E_OK);
     assert_int_equal(async_await(&call), ASYNC_CANCELLED);
@@ -328,11 +320,9 @@ static void cancel_of_a_leg_that_moved_to_the_blocking_lane_gives_it_up(void **s
     (void)state;
     async_call_init(&call);
     call.step.want_blocking = true;
-    call.step.gate = &gate;
     call.step.output = "late";
     call.outputs = test_pages_new(sizeof(*call.outputs));
-    assert_int_equal(async_leg(&call, &credential, &context), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, &context);
     assert_int_equal(atomic_load(&call.step.entries), 2);
     outputs = forbid_outputs(&call);
     assert_int_equal(cancel(&call), SEC_E_OK);

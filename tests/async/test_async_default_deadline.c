@@ -102,11 +102,9 @@ static void sync_legs_that_change_lanes_are_bounded(void **state)
 
 static void sync_legs_within_the_time_are_as_ever(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (uint32_t i = 0; i < TEST_ROUNDS(2000); i++) {
-        CredHandle credential = async_credential(lanes[i % 2], "quick");
+        CredHandle credential = async_credential(async_lanes[i % 2], "quick");
         struct async_call call;
 
         async_call_init_silent(&call);

@@ -167,6 +167,8 @@ static int live_and_exit_in_child(void *data)
 
 static void fork_and_look(struct heritage *heritage)
 {
+    if (TEST_ASAN) /* its allocator may be locked for ever in the child otherwise */
+        test_await_quiet();
     TEST_REQUIRE_EQUAL(test_child_join(test_child_fork(live_in_child, heritage)), 0);
     fflush(NULL);
     TEST_REQUIRE_EQUAL(test_child_join(test_child_fork(live_and_exit_in_child, heritage)), 0);
@@ -237,7 +239,7 @@ static void fork_with_calls_queued_and_running(void **state)
                                    i % 3 == 0 ? &line : NULL),
                          SEC_E_OK);
     }
-    test_gate_await(&gate, 4);
+    test_gate_await(&gate, 9); /* both workers, and all that block but for those in the line */
     heritage.pending = calls;
     heritage.pending_count = 20;
     fork_and_look(&heritage);
@@ -297,6 +299,8 @@ static bool return_in_child;
 static void fork_here(void)
 {
     fflush(NULL);
+    if (TEST_ASAN)
+        test_await_quiet();
     forked_child = fork();
     TEST_REQUIRE(forked_child >= 0);
     if (forked_child > 0)
@@ -328,6 +332,8 @@ static void fork_inside_a_callback(void **state)
          * it comes back with no other thread in the process, which ends then. */
         return_in_child = i % 2 == 1;
         use_in_forked = i != 1;
+        if (TEST_TSAN && i == 1) /* whose own end of a last thread fails there */
+            continue;
         assert_int_equal(OsspiCreateCompletionQueue(&queue), SEC_E_OK);
         async_call_init(&call);
         call.in_callback = fork_in_callback;
@@ -336,7 +342,7 @@ static void fork_inside_a_callback(void **state)
         assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
         while (i >= 2 && OsspiDrainCompletions(queue, 0) == 0)
             ;
-        if (forked_child == 0 && i >= 2) /* the child that came back out of the drain */
+        if (i >= 2 && forked_child == 0) /* the child that came back out of the drain */
             _exit(0);
         async_await(&call);
         assert_int_equal(test_child_join(forked_child), 0);
@@ -379,13 +385,11 @@ static void fork_inside_a_sync_leg(void **state)
 
 static void fork_inside_async_legs(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     return_in_child = false;
     use_in_forked = true;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "fork");
+        CredHandle credential = async_credential(async_lanes[i], "fork");
         struct async_call call;
 
         async_call_init(&call);
@@ -444,17 +448,22 @@ static void *be_busy(void *data)
 
 static void fork_again_and_again_under_load(void **state)
 {
-    CredHandle credentials[2] = {async_credential(OSSPI_LANE_CPU, NULL),
-                                 async_credential(OSSPI_LANE_BLOCKING, "busy")};
+    CredHandle credentials[2];
     pthread_t threads[BUSY_THREADS];
     struct heritage heritage;
 
     (void)state;
+    if (TEST_ASAN) {
+        print_message("skipped: AddressSanitizer leaves its allocator locked in the child\n");
+        return;
+    }
+    credentials[0] = async_credential(OSSPI_LANE_CPU, NULL);
+    credentials[1] = async_credential(OSSPI_LANE_BLOCKING, "busy");
     heritage_init(&heritage);
     assert_int_equal(OsspiCreateCompletionQueue(&heritage.queue), SEC_E_OK);
     for (int i = 0; i < BUSY_THREADS; i++)
         threads[i] = test_thread_start(be_busy, credentials);
-    for (uint32_t i = 0; i < (TEST_SANITIZED ? 10 : 60); i++)
+    for (uint32_t i = 0; i < (TEST_SANITIZED ? 12 : 60); i++)
         assert_int_equal(test_child_join(test_child_fork(live_in_child, &heritage)), 0);
     atomic_store(&stop_busy, true);
     for (int i = 0; i < BUSY_THREADS; i++)

@@ -69,18 +69,14 @@ static void free_when_waiting_for_its_turn_runs_the_call(void **state)
 
 static void free_when_running_lets_the_call_end(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct test_gate gate = TEST_GATE_INIT;
-        CredHandle credential = async_credential(lanes[i], "free");
+        CredHandle credential = async_credential(async_lanes[i], "free");
         struct async_call call;
 
         async_call_init(&call);
-        call.step.gate = &gate;
-        assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-        test_gate_await(&gate, 1);
+        async_leg_to_gate(&call, &gate, &credential, NULL);
         free_handle(&call);
         test_gate_open(&gate);
         require_one_callback(&call, SEC_I_CONTINUE_NEEDED);
@@ -97,9 +93,7 @@ static void free_when_given_up_is_soon_forgotten(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
-    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     assert_int_equal(API(OsspiCancelAsyncCall(call.async)), SEC_E_OK);
     free_handle(&call);
     require_one_callback(&call, ASYNC_CANCELLED);
@@ -113,15 +107,13 @@ static void free_when_given_up_is_soon_forgotten(void **state)
 
 static void free_when_silent_and_pending_is_safe_for_every_call(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "free");
+        CredHandle credential = async_credential(async_lanes[i], "free");
         CtxtHandle context = async_context(&credential);
         struct async_call call;
 
-        mock_acquire_lane(lanes[i], "free");
+        mock_acquire_lane(async_lanes[i], "free");
         for (uint32_t k = 0; k < TEST_ROUNDS(2000); k++) {
             SECURITY_STATUS status;
             SspiAsyncContext *handle;
@@ -245,12 +237,10 @@ static void free_racing_the_end_of_the_call(void **state)
 
 static void deleted_context_serves_the_legs_that_are_pending(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct test_gate gate = TEST_GATE_INIT;
-        CredHandle credential = async_credential(lanes[i], "deleted");
+        CredHandle credential = async_credential(async_lanes[i], "deleted");
         CtxtHandle context = async_context(&credential);
         uint64_t cleared = atomic_load(&mock_totals.contexts_cleared);
         struct async_call calls[3];
@@ -330,11 +320,9 @@ static void delete_inside_the_callback_of_a_leg_on_it(void **state)
 /* The first leg fails: no handle, and the caller's storage is as it was. */
 static void failed_first_leg_leaves_no_context(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "failed");
+        CredHandle credential = async_credential(async_lanes[i], "failed");
         struct async_call call;
 
         async_call_init(&call);

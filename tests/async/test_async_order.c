@@ -82,10 +82,8 @@ static void legs_of_one_context_run_in_order_on_the_blocking_lane(void **state)
 
 static void legs_of_one_context_run_in_order_across_lanes(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
-    run_line(lanes, 2);
+    run_line(async_lanes, 2);
 }
 
 static void legs_that_change_lanes_midway_keep_their_turn(void **state)

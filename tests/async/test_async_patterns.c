@@ -268,11 +268,9 @@ static bool is_complete(void *data)
 
 static void g_polling_sees_the_end_and_the_outputs(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "polled");
+        CredHandle credential = async_credential(async_lanes[i], "polled");
         struct async_call call;
 
         async_call_init_silent(&call);
@@ -321,11 +319,9 @@ static void *hold_many_handshakes(void *data)
 
 static void h_many_contexts_share_one_credential(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "shared");
+        CredHandle credential = async_credential(async_lanes[i], "shared");
         pthread_t threads[THREADS];
 
         for (uint32_t k = 0; k < THREADS; k++)

@@ -558,9 +558,7 @@ static void close_is_refused_while_calls_or_entries_are_bound(void **state)
 
     (void)state;
     call_init_in(&call, queue);
-    call.step.gate = &gate;
-    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     assert_int_equal(OsspiCloseCompletionQueue(queue), SEC_E_INVALID_PARAMETER);
     SspiFreeAsyncContext(call.async); /* freeing the context unbinds nothing */
     assert_int_equal(OsspiCloseCompletionQueue(queue), SEC_E_INVALID_PARAMETER);

@@ -99,11 +99,9 @@ static void see_leg_outputs(struct async_call *call)
 
 static void r3_callback_of_a_leg_sees_status_and_outputs(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "r3");
+        CredHandle credential = async_credential(async_lanes[i], "r3");
         struct async_call call;
 
         for (int accept = 0; accept < 2; accept++) {
@@ -114,7 +112,7 @@ static void r3_callback_of_a_leg_sees_status_and_outputs(void **state)
                                     : async_leg(&call, &credential, NULL),
                              SEC_E_OK);
             assert_int_equal(async_await(&call), SEC_I_CONTINUE_NEEDED);
-            assert_int_equal(atomic_load(&call.step.lane), lanes[i]);
+            assert_int_equal(atomic_load(&call.step.lane), async_lanes[i]);
             async_call_clear(&call);
         }
         async_drop_credential(&credential);
@@ -134,20 +132,18 @@ static void see_credential(struct async_call *call)
 
 static void r3_callback_of_an_acquire_can_use_the_credential(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct async_call call;
         struct mock_auth auth = {.magic = MOCK_AUTH, .step = &call.step};
 
-        mock_acquire_lane(lanes[i], "r3");
+        mock_acquire_lane(async_lanes[i], "r3");
         async_call_init(&call);
         call.step.status = SEC_E_OK;
         call.in_callback = see_credential;
         assert_int_equal(async_acquire(&call, &auth), SEC_E_OK);
         assert_int_equal(async_await(&call), SEC_E_OK);
-        assert_int_equal(atomic_load(&call.step.lane), lanes[i]);
+        assert_int_equal(atomic_load(&call.step.lane), async_lanes[i]);
         async_call_clear(&call);
     }
     mock_acquire_lane(OSSPI_LANE_CPU, NULL);

@@ -39,17 +39,6 @@ static bool threads_are_gone(void *data)
     return thread_count() <= *(uint32_t *)data;
 }
 
-static void run_one_leg(CredHandle *credential)
-{
-    struct async_call call;
-
-    async_call_init(&call);
-    TEST_REQUIRE_EQUAL(async_leg(&call, credential, NULL), SEC_E_OK);
-    TEST_REQUIRE_EQUAL(async_await(&call), SEC_I_CONTINUE_NEEDED);
-    async_drop_context(&call.own.context);
-    async_call_clear(&call);
-}
-
 /* What a program may still do: everything synchronous, and freeing. Calls are refused. */
 static void require_closed(CredHandle *credential)
 {
@@ -102,8 +91,8 @@ static int case_idle(void)
     CredHandle blocking = async_credential(OSSPI_LANE_BLOCKING, "idle");
     uint32_t before = thread_count();
 
-    run_one_leg(&credential);
-    run_one_leg(&blocking);
+    async_run_leg(&credential);
+    async_run_leg(&blocking);
     TEST_REQUIRE(thread_count() > before);
     TEST_REQUIRE_EQUAL(shut_down(OSSPI_INFINITE), SEC_E_OK);
     test_poll(threads_are_gone, &before); /* the kernel's account lags behind a little */
@@ -208,9 +197,7 @@ static int case_running_cpu_call_outlives_shutdown(void)
     struct async_call call;
 
     async_call_init(&call);
-    call.step.gate = &gate;
-    TEST_REQUIRE_EQUAL(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     TEST_REQUIRE_EQUAL(shut_down(10), ASYNC_TIMEOUT);
     TEST_REQUIRE_EQUAL(async_status(&call), SEC_I_ASYNC_CALL_PENDING);
     test_gate_open(&gate);
@@ -250,7 +237,7 @@ static int case_refused_in_a_callback(void)
         ;
     TEST_REQUIRE_EQUAL(atomic_load(&status_in_callback), SEC_E_INVALID_PARAMETER);
     async_drop_context(&call.own.context);
-    run_one_leg(&credential); /* still open */
+    async_run_leg(&credential); /* still open */
     async_call_clear(&call);
     TEST_REQUIRE_EQUAL(OsspiCloseCompletionQueue(queue), SEC_E_OK);
     TEST_REQUIRE_EQUAL(shut_down(OSSPI_INFINITE), SEC_E_OK);
@@ -392,7 +379,7 @@ static int case_exit_under_load(void)
 {
     shared_credential = async_credential(OSSPI_LANE_CPU, NULL);
     for (int i = 0; i < PRODUCERS; i++)
-        test_thread_start(queue_until_refused, NULL);
+        TEST_REQUIRE_EQUAL(pthread_detach(test_thread_start(queue_until_refused, NULL)), 0);
     test_poll(enough_produced, NULL);
     exit(0);
 }
@@ -401,7 +388,7 @@ static int case_exit_after_shutdown(void)
 {
     CredHandle credential = async_credential(OSSPI_LANE_CPU, NULL);
 
-    run_one_leg(&credential);
+    async_run_leg(&credential);
     TEST_REQUIRE_EQUAL(shut_down(OSSPI_INFINITE), SEC_E_OK);
     exit(0);
 }

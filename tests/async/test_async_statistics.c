@@ -261,11 +261,9 @@ static void require_story(const OsspiTraceEvent *events, uint32_t count, OsspiCa
 
 static void trace_tells_a_call_from_queue_to_callback(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        CredHandle credential = async_credential(lanes[i], "trace");
+        CredHandle credential = async_credential(async_lanes[i], "trace");
         struct async_call call;
 
         async_call_init(&call);

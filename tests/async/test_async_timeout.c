@@ -93,12 +93,10 @@ static void queued_call_times_out_at_its_deadline(void **state)
 
 static void call_that_waits_for_its_turn_times_out(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct test_gate gate = TEST_GATE_INIT;
-        CredHandle credential = async_credential(lanes[i], "turn");
+        CredHandle credential = async_credential(async_lanes[i], "turn");
         CtxtHandle context = async_context(&credential);
         struct async_call calls[3];
 
@@ -129,11 +127,9 @@ static void running_cpu_call_keeps_its_own_result(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
     call.step.output = "in time or not";
     set_timeout(&call, 10);
-    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     let_deadlines_pass(10);
     assert_int_equal(async_status(&call), SEC_I_ASYNC_CALL_PENDING);
     test_gate_open(&gate);
@@ -156,12 +152,10 @@ static void running_blocking_call_is_given_up(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
     call.step.output = "late";
     call.outputs = outputs;
     set_timeout(&call, 20);
-    assert_int_equal(async_leg(&call, &credential, &context), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, &context);
     test_pages_forbid(outputs, sizeof(*outputs), true);
     assert_int_equal(async_await(&call), ASYNC_TIMEOUT);
     assert_int_equal(async_statistics().calls_abandoned_running, 1);
@@ -326,12 +320,11 @@ static void thousands_of_deadlines_are_all_kept(void **state)
 /* Deadlines that fall due while the call ends: one callback, and the outputs fit the status. */
 static void deadline_racing_the_end_gives_one_callback(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
     uint32_t timed_out = 0;
 
     (void)state;
     for (size_t lane = 0; lane < 2; lane++) {
-        CredHandle credential = async_credential(lanes[lane], "race");
+        CredHandle credential = async_credential(async_lanes[lane], "race");
         struct async_call call;
 
         async_call_init(&call);

@@ -189,19 +189,15 @@ static void wait_helps_a_leg_that_changes_lanes(void **state)
 
 static void wait_ends_at_its_time_and_not_before(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct test_gate gate = TEST_GATE_INIT;
-        CredHandle credential = async_credential(lanes[i], "wait");
+        CredHandle credential = async_credential(async_lanes[i], "wait");
         struct async_call call;
         uint64_t started;
 
         async_call_init(&call);
-        call.step.gate = &gate;
-        assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-        test_gate_await(&gate, 1);
+        async_leg_to_gate(&call, &gate, &credential, NULL);
         started = osspi_now_ns();
         assert_int_equal(wait_for(&call, 30), SEC_I_ASYNC_CALL_PENDING);
         assert_true(osspi_now_ns() - started >= UINT64_C(30000000));
@@ -251,12 +247,10 @@ static void run_waiters(struct async_call *call, struct test_gate *gate, SECURIT
 
 static void wait_serves_several_waiters(void **state)
 {
-    static const enum osspi_lane lanes[] = {OSSPI_LANE_CPU, OSSPI_LANE_BLOCKING};
-
     (void)state;
     for (uint32_t i = 0; i < 2 * TEST_ROUNDS(300); i++) {
         struct test_gate gate = TEST_GATE_INIT;
-        CredHandle credential = async_credential(lanes[i % 2], "wait");
+        CredHandle credential = async_credential(async_lanes[i % 2], "wait");
         struct async_call call;
 
         async_call_init(&call);
@@ -281,9 +275,7 @@ static void wait_ends_when_the_call_is_cancelled(void **state)
 
     (void)state;
     async_call_init(&call);
-    call.step.gate = &gate;
-    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-    test_gate_await(&gate, 1);
+    async_leg_to_gate(&call, &gate, &credential, NULL);
     thread = test_thread_start(wait_in_thread, &waiter);
     assert_int_equal(API(OsspiCancelAsyncCall(call.async)), SEC_E_OK);
     test_thread_join(thread);
@@ -308,9 +300,7 @@ static void wait_ends_when_the_context_is_freed_meanwhile(void **state)
         pthread_t thread;
 
         async_call_init(&call);
-        call.step.gate = &gate;
-        assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
-        test_gate_await(&gate, 1);
+        async_leg_to_gate(&call, &gate, &credential, NULL);
         thread = test_thread_start(wait_in_thread, &waiter);
         SspiFreeAsyncContext(call.async);
         test_gate_open(&gate);

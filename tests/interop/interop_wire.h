@@ -16,9 +16,6 @@
 #define INTEROP_TLS12 "-tls1_2"
 #define INTEROP_TLS13 "-tls1_3"
 
-/** Calls wait on a completion queue's descriptor and drain it on the calling thread. */
-extern const struct peer_form interop_queue_form;
-
 /** Runs every case in the three forms, with the test CA trusted; what main() returns. */
 int interop_run_cases(const char *group, const struct peer_case *cases, size_t count);
 

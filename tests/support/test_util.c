@@ -7,6 +7,7 @@
  */
 #include "support/test_util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -209,6 +210,46 @@ pid_t test_child_fork(int (*function)(void *data), void *data)
         _exit(function(data));
     }
     return child;
+}
+
+/* The state letter of a thread, which stands behind its name in parentheses; 'S' if it is gone. */
+static char state_of_thread(const char *id)
+{
+    char path[64];
+    char line[256] = "";
+    const char *end;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", id);
+    file = fopen(path, "re");
+    if (!file)
+        return 'S';
+    if (!fgets(line, sizeof(line), file))
+        line[0] = '\0';
+    fclose(file);
+    end = strrchr(line, ')');
+    return end && end[1] == ' ' ? end[2] : 'S';
+}
+
+static bool others_sleep(void *data)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    bool asleep = true;
+
+    (void)data;
+    TEST_REQUIRE(tasks);
+    for (struct dirent *entry = readdir(tasks); entry; entry = readdir(tasks)) {
+        if (entry->d_name[0] != '.' && atoi(entry->d_name) != test_thread_id())
+            asleep = asleep && state_of_thread(entry->d_name) == 'S';
+    }
+    closedir(tasks);
+    return asleep;
+}
+
+void test_await_quiet(void)
+{
+    test_poll(others_sleep, NULL);
+    test_poll(others_sleep, NULL); /* seen twice: not in the middle of a short sleep */
 }
 
 static size_t whole_pages(size_t size)

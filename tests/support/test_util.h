@@ -167,6 +167,10 @@ int test_child_join(pid_t child);
  * Returns the child's id. */
 pid_t test_child_fork(int (*function)(void *data), void *data);
 
+/** Waits until every other thread of the process sleeps. For what cannot stand a fork while others
+ * are inside it: AddressSanitizer's allocator. */
+void test_await_quiet(void);
+
 /* ---- memory that must not be touched ---- */
 
 /** Whole pages, zeroed; at least size bytes. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "support/tls_async.h"
 #include "support/tls_peer.h"
 
 /* ---- synchronous ---- */
@@ -39,7 +40,7 @@ static SECURITY_STATUS sync_accept(PCredHandle credential, PCtxtHandle context, 
 
 /* ---- asynchronous ---- */
 
-struct waiter {
+struct async_waiter {
     SspiAsyncContext *async;
     struct test_counter called;
     SECURITY_STATUS status; /* written before called changes */
@@ -47,7 +48,7 @@ struct waiter {
 
 static void on_done(SspiAsyncContext *async, void *data)
 {
-    struct waiter *waiter = data;
+    struct async_waiter *waiter = data;
 
     TEST_REQUIRE(async == waiter->async);
     waiter->status = SspiGetAsyncCallStatus(async);
@@ -55,7 +56,7 @@ static void on_done(SspiAsyncContext *async, void *data)
     test_counter_add(&waiter->called, 1);
 }
 
-static void prepare(struct waiter *waiter)
+static void async_prepare(struct async_waiter *waiter)
 {
     test_counter_init(&waiter->called);
     waiter->async = SspiCreateAsyncContext();
@@ -63,7 +64,7 @@ static void prepare(struct waiter *waiter)
     TEST_REQUIRE_EQUAL(SspiSetAsyncNotifyCallback(waiter->async, on_done, waiter), SEC_E_OK);
 }
 
-static SECURITY_STATUS finish(struct waiter *waiter, SECURITY_STATUS queued)
+static SECURITY_STATUS async_finish(struct async_waiter *waiter, SECURITY_STATUS queued)
 {
     if (queued == SEC_E_OK) {
         test_counter_await(&waiter->called, 1);
@@ -76,61 +77,12 @@ static SECURITY_STATUS finish(struct waiter *waiter, SECURITY_STATUS queued)
     return queued;
 }
 
-static SECURITY_STATUS async_acquire(LPSTR package, ULONG use, void *auth, PCredHandle credential,
-                                     PTimeStamp expiry)
-{
-    struct waiter waiter;
-
-    prepare(&waiter);
-    return finish(&waiter,
-                  SspiAcquireCredentialsHandleAsyncA(waiter.async, NULL, package, use, NULL, auth,
-                                                     NULL, NULL, credential, expiry));
-}
-
-static SECURITY_STATUS async_initialize(PCredHandle credential, PCtxtHandle context, LPSTR target,
-                                        ULONG flags, PSecBufferDesc in, PCtxtHandle new_context,
-                                        PSecBufferDesc out, ULONG *attributes, PTimeStamp expiry)
-{
-    struct waiter waiter;
-
-    prepare(&waiter);
-    return finish(&waiter, SspiInitializeSecurityContextAsyncA(
-                               waiter.async, credential, context, target, flags, 0,
-                               SECURITY_NATIVE_DREP, in, 0, new_context, out, attributes, expiry));
-}
-
-static SECURITY_STATUS async_accept(PCredHandle credential, PCtxtHandle context, ULONG flags,
-                                    PSecBufferDesc in, PCtxtHandle new_context, PSecBufferDesc out,
-                                    ULONG *attributes, PTimeStamp expiry)
-{
-    struct waiter waiter;
-
-    prepare(&waiter);
-    return finish(&waiter,
-                  SspiAcceptSecurityContextAsync(waiter.async, credential, context, in, flags, 0,
-                                                 new_context, out, attributes, expiry));
-}
-
-static SECURITY_STATUS async_delete(PCtxtHandle context)
-{
-    struct waiter waiter;
-
-    prepare(&waiter);
-    return finish(&waiter, SspiDeleteSecurityContextAsync(waiter.async, context));
-}
-
-static SECURITY_STATUS async_free(PCredHandle credential)
-{
-    struct waiter waiter;
-
-    prepare(&waiter);
-    return finish(&waiter, SspiFreeCredentialsHandleAsync(waiter.async, credential));
-}
+PEER_ASYNC_CALLS(async)
 
 const struct peer_form peer_forms[PEER_FORMS] = {
     {"sync", sync_acquire, sync_initialize, sync_accept, DeleteSecurityContext,
      FreeCredentialsHandle},
-    {"async", async_acquire, async_initialize, async_accept, async_delete, async_free},
+    PEER_ASYNC_FORM(async),
 };
 
 /* ---- running ---- */
@@ -148,31 +100,35 @@ static void run_one(void **state)
     run->one->run(run->form);
 }
 
-static int prepare_group(void **state)
+int peer_run_cases_in(const struct peer_run *how, const struct peer_case *cases, size_t count)
 {
-    (void)state;
-    test_watchdog(110);
-    peer_trust("ca");
-    return 0;
+    const size_t total = count * how->form_count;
+    struct run *runs = calloc(total, sizeof(*runs));
+    struct CMUnitTest *tests = calloc(total, sizeof(*tests));
+    int failures;
+
+    TEST_REQUIRE(runs != NULL && tests != NULL);
+    for (size_t i = 0; i < total; i++) {
+        runs[i].form = how->forms[i % how->form_count];
+        runs[i].one = &cases[i / how->form_count];
+        snprintf(runs[i].name, sizeof(runs[i].name), "%s [%s]", runs[i].one->name,
+                 runs[i].form->name);
+        tests[i] = (struct CMUnitTest){.name = runs[i].name,
+                                       .test_func = run_one,
+                                       .setup_func = how->before_each,
+                                       .initial_state = &runs[i]};
+    }
+    failures = _cmocka_run_group_tests(how->group, tests, total, how->set_up, how->tear_down);
+    free(tests);
+    free(runs);
+    return failures;
 }
 
 int peer_run_cases(const char *group, const struct peer_case *cases, size_t count)
 {
-    struct run *runs = calloc(count * PEER_FORMS, sizeof(*runs));
-    struct CMUnitTest *tests = calloc(count * PEER_FORMS, sizeof(*tests));
-    int failures;
+    const struct peer_form *const forms[] = {PEER_SYNC, PEER_ASYNC};
+    const struct peer_run how = {
+        .group = group, .forms = forms, .form_count = PEER_FORMS, .set_up = peer_set_up};
 
-    TEST_REQUIRE(runs != NULL && tests != NULL);
-    for (size_t i = 0; i < count * PEER_FORMS; i++) {
-        runs[i].form = &peer_forms[i % PEER_FORMS];
-        runs[i].one = &cases[i / PEER_FORMS];
-        snprintf(runs[i].name, sizeof(runs[i].name), "%s [%s]", runs[i].one->name,
-                 runs[i].form->name);
-        tests[i] = (struct CMUnitTest){
-            .name = runs[i].name, .test_func = run_one, .initial_state = &runs[i]};
-    }
-    failures = _cmocka_run_group_tests(group, tests, count * PEER_FORMS, prepare_group, NULL);
-    free(tests);
-    free(runs);
-    return failures;
+    return peer_run_cases_in(&how, cases, count);
 }

@@ -49,35 +49,6 @@ size_t peer_record_len(const uint8_t *bytes)
     return 5 + ((size_t)bytes[3] << 8 | bytes[4]);
 }
 
-/* ---- credentials ---- */
-
-void peer_path(const char *name, const char *suffix, char *path, size_t size)
-{
-    const char *folder = getenv("OSSPI_TEST_CERTS");
-
-    TEST_REQUIRE(folder != NULL);
-    TEST_REQUIRE(snprintf(path, size, "%s/%s%s", folder, name, suffix) < (int)size);
-}
-
-PCCERT_CONTEXT peer_certificate(const char *name)
-{
-    char certificate[512], key[512];
-    PCCERT_CONTEXT context = NULL;
-
-    peer_path(name, ".pem", certificate, sizeof(certificate));
-    peer_path(name, ".key", key, sizeof(key));
-    TEST_REQUIRE_EQUAL(OsspiLoadCertificate(certificate, key, NULL, &context), SEC_E_OK);
-    return context;
-}
-
-void peer_trust(const char *name)
-{
-    char path[512];
-
-    peer_path(name, ".pem", path, sizeof(path));
-    TEST_REQUIRE(setenv("SSL_CERT_FILE", path, 1) == 0);
-}
-
 /* ---- ends ---- */
 
 void peer_end_init(struct peer_end *end, const struct peer_form *form, bool server)
@@ -253,6 +224,12 @@ static SECURITY_STATUS move(struct peer_end *end, struct peer_end *to, bool *don
     status = peer_step(end, to);
     *done = status == SEC_E_OK;
     return status == SEC_E_INCOMPLETE_MESSAGE ? SEC_E_OK : status;
+}
+
+void peer_half_connect(struct peer_pair *pair)
+{
+    TEST_REQUIRE_EQUAL(peer_step(&pair->client, &pair->server), SEC_I_CONTINUE_NEEDED);
+    TEST_REQUIRE_EQUAL(peer_step(&pair->server, &pair->client), SEC_I_CONTINUE_NEEDED);
 }
 
 SECURITY_STATUS peer_handshake(struct peer_pair *pair)

@@ -14,6 +14,7 @@
 #include <sspi.h>
 
 #include "support/test_util.h"
+#include "support/tls_certs.h"
 
 #define PEER_TARGET   "server.test"
 #define PEER_OUT_SIZE 24576u
@@ -52,6 +53,17 @@ struct peer_case {
 /** Runs every case in every form, with the test CA trusted; what main() returns. */
 int peer_run_cases(const char *group, const struct peer_case *cases, size_t count);
 
+/** How cases are run by who has more forms, or more to do around them. */
+struct peer_run {
+    const char *group;
+    const struct peer_form *const *forms;
+    size_t form_count;
+    int (*set_up)(void **state); /* of the group, or NULL */
+    int (*tear_down)(void **state);
+    int (*before_each)(void **state); /* of each case in each form; must not change the state */
+};
+int peer_run_cases_in(const struct peer_run *how, const struct peer_case *cases, size_t count);
+
 /* ---- bytes ---- */
 
 struct peer_stream {
@@ -68,13 +80,6 @@ void peer_clear(struct peer_stream *stream);
 size_t peer_record_len(const uint8_t *bytes);
 
 /* ---- credentials ---- */
-
-/** Path of a test certificate or key; ends the test if it does not fit. */
-void peer_path(const char *name, const char *suffix, char *path, size_t size);
-/** A test certificate with its key. */
-PCCERT_CONTEXT peer_certificate(const char *name);
-/** Trusts this authority from here on; works only before the first credential. */
-void peer_trust(const char *name);
 
 /** How a pair is made; all zero is a good one. */
 struct peer_setup {
@@ -140,6 +145,8 @@ SECURITY_STATUS peer_leg_run(struct peer_end *end, struct peer_leg *leg);
 
 /** One leg with all that has arrived; output goes to the other end, consumed input away. */
 SECURITY_STATUS peer_step(struct peer_end *end, struct peer_end *to);
+/** The client's first leg and the server's, whose answer then waits; or the test ends. */
+void peer_half_connect(struct peer_pair *pair);
 /** Goes on until both are done or one fails; returns the failure, or SEC_E_OK. */
 SECURITY_STATUS peer_handshake(struct peer_pair *pair);
 /** Stream sizes of an established end, or the test ends. */

@@ -98,6 +98,15 @@ void raw_send(struct raw_peer *raw, struct peer_end *end, const void *data, size
     raw_take(raw, &end->in);
 }
 
+void raw_connect(struct raw_peer *raw, struct peer_end *end, const struct peer_form *form,
+                 bool serve, int version, const char *certificate)
+{
+    raw_open(raw, !serve, version, serve ? NULL : certificate);
+    peer_end_init(end, form, serve);
+    TEST_REQUIRE_EQUAL(peer_end_acquire(end, 0, 0, serve ? certificate : NULL, false), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(raw_handshake(raw, end), SEC_E_OK);
+}
+
 void raw_exchange(struct raw_peer *raw, struct peer_end *end)
 {
     struct peer_end wire = {0};

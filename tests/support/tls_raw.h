@@ -31,6 +31,16 @@ void raw_take(struct raw_peer *raw, struct peer_stream *to);
 /** Handshakes with an end; the end's failure, or SEC_E_OK, then with stream sizes. */
 SECURITY_STATUS raw_handshake(struct raw_peer *raw, struct peer_end *end);
 
+/**
+ * Opens it, acquires for an end of the other side, and handshakes, or the test ends.
+ *
+ * @param serve        the end is the server
+ * @param version      of raw, 0: any
+ * @param certificate  of the server, whichever of the two that is
+ */
+void raw_connect(struct raw_peer *raw, struct peer_end *end, const struct peer_form *form,
+                 bool serve, int version, const char *certificate);
+
 /** Data from the end to raw, and back, or the test ends. */
 void raw_exchange(struct raw_peer *raw, struct peer_end *end);
 

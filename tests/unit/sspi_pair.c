@@ -5,41 +5,11 @@
  */
 #include "unit/sspi_pair.h"
 
-#include <opensspi.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/test_util.h"
 
 #define OUT_SIZE 24576u
-
-static void path_of(const char *name, const char *suffix, char *path, size_t size)
-{
-    const char *folder = getenv("OSSPI_TEST_CERTS");
-
-    TEST_REQUIRE(folder != NULL);
-    TEST_REQUIRE(snprintf(path, size, "%s/%s%s", folder, name, suffix) < (int)size);
-}
-
-void sspi_trust_test_ca(void)
-{
-    char path[512];
-
-    path_of("ca", ".pem", path, sizeof(path));
-    TEST_REQUIRE(setenv("SSL_CERT_FILE", path, 1) == 0);
-}
-
-PCCERT_CONTEXT sspi_certificate(const char *name)
-{
-    char certificate[512], key[512];
-    PCCERT_CONTEXT context = NULL;
-
-    path_of(name, ".pem", certificate, sizeof(certificate));
-    path_of(name, ".key", key, sizeof(key));
-    TEST_REQUIRE_EQUAL(OsspiLoadCertificate(certificate, key, NULL, &context), SEC_E_OK);
-    return context;
-}
 
 SCHANNEL_CRED sspi_schannel_cred(PCCERT_CONTEXT *certificate)
 {
@@ -63,7 +33,7 @@ SECURITY_STATUS sspi_acquire(struct sspi_end *end, void *auth)
 
 void sspi_pair_init(struct sspi_pair *pair, DWORD client_protocols, const char *certificate)
 {
-    PCCERT_CONTEXT context = sspi_certificate(certificate);
+    PCCERT_CONTEXT context = peer_certificate(certificate);
     SCHANNEL_CRED server = sspi_schannel_cred(&context);
     SCHANNEL_CRED client = sspi_schannel_cred(NULL);
 

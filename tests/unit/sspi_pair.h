@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "support/tls_certs.h"
+
 #define SSPI_STREAM_SIZE 131072u
 #define SSPI_TARGET      "server.test"
 
@@ -40,12 +42,6 @@ struct sspi_end {
 struct sspi_pair {
     struct sspi_end client, server;
 };
-
-/** Trust the test CA; once, before anything else. */
-void sspi_trust_test_ca(void);
-
-/** A test certificate with its key. */
-PCCERT_CONTEXT sspi_certificate(const char *name);
 
 /** Credentials as most tests want them; the caller may change the structure between the two. */
 SCHANNEL_CRED sspi_schannel_cred(PCCERT_CONTEXT *certificate);

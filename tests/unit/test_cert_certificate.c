@@ -352,9 +352,9 @@ static void chain_found_in_the_store(void **state)
         put(store, test_cert_context("deep.pem", i));
     leaf = first(store);
     /* What was found stays while the leaf is held, whatever becomes of the store. */
-    assert_int_equal(osspi_certificate_chain(leaf, found, 100), 20);
+    assert_int_equal(osspi_certificate_chain(leaf, found, 100), 21);
     assert_true(CertCloseStore(store, CERT_CLOSE_STORE_FORCE_FLAG));
-    assert_int_equal(osspi_certificate_chain(leaf, found, 100), 20);
+    assert_int_equal(osspi_certificate_chain(leaf, found, 100), 21);
     for (int i = 0; i < 20; i++) {
         struct test_bytes expected = test_cert_der("deep.pem", i + 1);
 
@@ -365,19 +365,26 @@ static void chain_found_in_the_store(void **state)
     CertFreeCertificateContext(leaf);
 }
 
-static void chain_ends_before_the_root(void **state)
+static void chain_ends_with_the_root(void **state)
 {
     HCERTSTORE store = test_cert_store();
+    struct test_bytes root = test_cert_der("ca.pem", 0);
     struct osspi_der_view found[3];
     PCCERT_CONTEXT leaf;
+    PCCERT_CONTEXT last;
 
     (void)state;
     put(store, test_cert_context("client.pem", 0));
     put(store, test_cert_context("ca.pem", 0));
     leaf = first(store);
-    assert_int_equal(osspi_certificate_chain(leaf, found, 3), 0);
-    CertFreeCertificateContext(leaf);
+    assert_int_equal(osspi_certificate_chain(leaf, found, 3), 1);
+    assert_int_equal(found[0].len, root.len);
+    assert_memory_equal(found[0].bytes, root.bytes, root.len);
+    last = CertEnumCertificatesInStore(store, leaf);
+    assert_int_equal(osspi_certificate_chain(last, found, 3), 0);
+    CertFreeCertificateContext(last);
     CertCloseStore(store, 0);
+    free(root.bytes);
 }
 
 static void chain_of_authorities_in_a_ring_ends(void **state)
@@ -423,6 +430,31 @@ static void chain_takes_the_issuer_whose_key_fits(void **state)
     CertFreeCertificateContext(leaf);
     CertCloseStore(store, 0);
     free(inter.bytes);
+}
+
+static void chain_of_a_pfx_goes_along_into_a_store(void **state)
+{
+    struct test_bytes blob = test_cert_file("server.pfx");
+    struct test_bytes inter = test_cert_der("server.pem", 1);
+    CRYPT_DATA_BLOB data = {(DWORD)blob.len, blob.bytes};
+    HCERTSTORE imported = PFXImportCertStore(&data, u"secret", 0);
+    HCERTSTORE store = test_cert_store();
+    struct osspi_der_view found;
+    PCCERT_CONTEXT leaf =
+        CertFindCertificateInStore(imported, 0, 0, CERT_FIND_HAS_PRIVATE_KEY, NULL, NULL);
+
+    (void)state;
+    put(store, leaf);
+    assert_true(CertCloseStore(imported, CERT_CLOSE_STORE_CHECK_FLAG));
+    leaf = first(store);
+    assert_int_not_equal(osspi_certificate_key(leaf).len, 0);
+    assert_int_equal(osspi_certificate_chain(leaf, &found, 1), 1);
+    assert_int_equal(found.len, inter.len);
+    assert_memory_equal(found.bytes, inter.bytes, inter.len);
+    CertFreeCertificateContext(leaf);
+    CertCloseStore(store, 0);
+    free(inter.bytes);
+    free(blob.bytes);
 }
 
 static void from_chain_holds_all_of_it(void **state)
@@ -483,9 +515,10 @@ int main(void)
         cmocka_unit_test(key_and_chain_go_along_into_a_store),
         cmocka_unit_test(chain_as_given),
         cmocka_unit_test(chain_found_in_the_store),
-        cmocka_unit_test(chain_ends_before_the_root),
+        cmocka_unit_test(chain_ends_with_the_root),
         cmocka_unit_test(chain_of_authorities_in_a_ring_ends),
         cmocka_unit_test(chain_takes_the_issuer_whose_key_fits),
+        cmocka_unit_test(chain_of_a_pfx_goes_along_into_a_store),
         cmocka_unit_test(from_chain_holds_all_of_it),
         cmocka_unit_test(from_chain_refuses_what_is_no_chain),
     };

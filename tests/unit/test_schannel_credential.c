@@ -43,7 +43,7 @@ static void s2_2_uses_and_missing_auth_data(void **state)
 
 static void s2_2_certificates_need_keys(void **state)
 {
-    PCCERT_CONTEXT with_key = sspi_certificate("server");
+    PCCERT_CONTEXT with_key = peer_certificate("server");
     PCCERT_CONTEXT without = CertCreateCertificateContext(
         X509_ASN_ENCODING, with_key->pbCertEncoded, with_key->cbCertEncoded);
     PCCERT_CONTEXT both[] = {with_key, without};
@@ -276,7 +276,7 @@ static SECURITY_STATUS with_client_certificate(const char *name, ULONG *ret_attr
                                                PCCERT_CONTEXT *ret_seen)
 {
     static struct sspi_pair pair;
-    PCCERT_CONTEXT certificate = name ? sspi_certificate(name) : NULL;
+    PCCERT_CONTEXT certificate = name ? peer_certificate(name) : NULL;
     SCHANNEL_CRED cred = sspi_schannel_cred(&certificate);
     SECURITY_STATUS status;
 
@@ -355,14 +355,6 @@ static void s3_11_application_protocols(void **state)
                      SEC_E_INVALID_TOKEN);
 }
 
-static int trust(void **state)
-{
-    (void)state;
-    sspi_trust_test_ca();
-    test_watchdog(120);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,5 +371,5 @@ int main(void)
         cmocka_unit_test(s3_11_application_protocols),
     };
 
-    return cmocka_run_group_tests(tests, trust, NULL);
+    return cmocka_run_group_tests(tests, peer_set_up, NULL);
 }

@@ -528,14 +528,6 @@ static void legs_on_an_established_context_consume_nothing_foreign(void **state)
         }
 }
 
-static int trust(void **state)
-{
-    (void)state;
-    sspi_trust_test_ca();
-    test_watchdog(120);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,5 +550,5 @@ int main(void)
         cmocka_unit_test(legs_on_an_established_context_consume_nothing_foreign),
     };
 
-    return cmocka_run_group_tests(tests, trust, NULL);
+    return cmocka_run_group_tests(tests, peer_set_up, NULL);
 }

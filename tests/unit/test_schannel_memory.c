@@ -71,7 +71,7 @@ static SECURITY_STATUS acquire(void *data)
 
 static void acquire_survives_every_failure(void **state)
 {
-    PCCERT_CONTEXT certificate = sspi_certificate("server");
+    PCCERT_CONTEXT certificate = peer_certificate("server");
     SCHANNEL_CRED cred = sspi_schannel_cred(&certificate);
 
     (void)state;
@@ -180,7 +180,7 @@ static void queries_survive_every_failure(void **state)
 static int prepare(void **state)
 {
     (void)state;
-    sspi_trust_test_ca();
+    peer_trust("ca");
     test_watchdog(300);
     return 0;
 }

@@ -453,14 +453,6 @@ static void encrypt_and_decrypt_run_at_the_same_time(void **state)
         }
 }
 
-static int trust(void **state)
-{
-    (void)state;
-    sspi_trust_test_ca();
-    test_watchdog(120);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,5 +470,5 @@ int main(void)
         cmocka_unit_test(encrypt_and_decrypt_run_at_the_same_time),
     };
 
-    return cmocka_run_group_tests(tests, trust, NULL);
+    return cmocka_run_group_tests(tests, peer_set_up, NULL);
 }

@@ -20,14 +20,6 @@ struct peer {
     struct sspi_end wire; /* only its stream: what our end has sent */
 };
 
-static const char *cert_path(const char *name)
-{
-    static char path[512]; /* guarded by: one thread runs this */
-
-    TEST_REQUIRE(snprintf(path, sizeof(path), "%s/%s", getenv("OSSPI_TEST_CERTS"), name) < 512);
-    return path;
-}
-
 static void peer_start(struct peer *peer, bool we_serve, int version)
 {
     peer->ctx = SSL_CTX_new(we_serve ? TLS_client_method() : TLS_server_method());
@@ -35,9 +27,12 @@ static void peer_start(struct peer *peer, bool we_serve, int version)
     SSL_CTX_set_min_proto_version(peer->ctx, version);
     SSL_CTX_set_max_proto_version(peer->ctx, version);
     if (!we_serve) {
-        assert_int_equal(SSL_CTX_use_certificate_chain_file(peer->ctx, cert_path("server.pem")), 1);
-        assert_int_equal(
-            SSL_CTX_use_PrivateKey_file(peer->ctx, cert_path("server.key"), SSL_FILETYPE_PEM), 1);
+        char path[512];
+
+        peer_path("server", ".pem", path, sizeof(path));
+        assert_int_equal(SSL_CTX_use_certificate_chain_file(peer->ctx, path), 1);
+        peer_path("server", ".key", path, sizeof(path));
+        assert_int_equal(SSL_CTX_use_PrivateKey_file(peer->ctx, path, SSL_FILETYPE_PEM), 1);
     }
     peer->ssl = SSL_new(peer->ctx);
     peer->in = BIO_new(BIO_s_mem());
@@ -89,7 +84,7 @@ static void peer_handshake(struct peer *peer)
 
 static void peer_connect(struct peer *peer, bool we_serve, int version)
 {
-    PCCERT_CONTEXT certificate = we_serve ? sspi_certificate("server") : NULL;
+    PCCERT_CONTEXT certificate = we_serve ? peer_certificate("server") : NULL;
     SCHANNEL_CRED cred = sspi_schannel_cred(&certificate);
 
     memset(peer, 0, sizeof(*peer));
@@ -525,14 +520,6 @@ static void s3_6_suite_and_certificate_are_told(void **state)
     peer_end(&peer);
 }
 
-static int trust(void **state)
-{
-    (void)state;
-    sspi_trust_test_ca();
-    test_watchdog(120);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,5 +536,5 @@ int main(void)
         cmocka_unit_test(s3_6_suite_and_certificate_are_told),
     };
 
-    return cmocka_run_group_tests(tests, trust, NULL);
+    return cmocka_run_group_tests(tests, peer_set_up, NULL);
 }

@@ -302,14 +302,6 @@ static void old_protocols_are_refused(void **state)
     }
 }
 
-static int prepare(void **state)
-{
-    (void)state;
-    test_watchdog(100);
-    pair_trust_test_ca();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,5 +319,5 @@ int main(void)
         cmocka_unit_test(old_protocols_are_refused),
     };
 
-    return cmocka_run_group_tests_name("schannel.post", tests, prepare, NULL);
+    return cmocka_run_group_tests_name("schannel.post", tests, pair_set_up, NULL);
 }

@@ -334,14 +334,6 @@ static void shards_are_as_many_as_cpus_at_most(void **state)
     assert_ptr_equal(osspi_shard_get(0), osspi_shard_get(0));
 }
 
-static int prepare(void **state)
-{
-    (void)state;
-    test_watchdog(110);
-    pair_trust_test_ca();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,5 +350,5 @@ int main(void)
     /* Before anybody has used OpenSSL. */
     if (!CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free))
         return 1;
-    return cmocka_run_group_tests_name("schannel.process", tests, prepare, NULL);
+    return cmocka_run_group_tests_name("schannel.process", tests, pair_set_up, NULL);
 }

@@ -490,14 +490,6 @@ static void cache_prefers_the_shard_of_the_caller(void **state)
     osspi_schannel_empty_cache(NULL);
 }
 
-static int prepare(void **state)
-{
-    (void)state;
-    test_watchdog(100);
-    pair_trust_test_ca();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,5 +515,5 @@ int main(void)
         cmocka_unit_test(cache_prefers_the_shard_of_the_caller),
     };
 
-    return cmocka_run_group_tests_name("schannel.session", tests, prepare, NULL);
+    return cmocka_run_group_tests_name("schannel.session", tests, pair_set_up, NULL);
 }

@@ -634,14 +634,6 @@ static void handshake_with_a_changed_byte_never_succeeds_silently(void **state)
     free_both(&both);
 }
 
-static int prepare(void **state)
-{
-    (void)state;
-    test_watchdog(100);
-    pair_trust_test_ca();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -672,5 +664,5 @@ int main(void)
         cmocka_unit_test(handshake_with_a_changed_byte_never_succeeds_silently),
     };
 
-    return cmocka_run_group_tests_name("schannel.tls", tests, prepare, NULL);
+    return cmocka_run_group_tests_name("schannel.tls", tests, pair_set_up, NULL);
 }

@@ -284,14 +284,6 @@ static void client_roots_of_the_server_are_its_own(void **state)
     }
 }
 
-static int prepare(void **state)
-{
-    (void)state;
-    test_watchdog(100);
-    pair_trust_test_ca();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,5 +297,5 @@ int main(void)
         cmocka_unit_test(client_roots_of_the_server_are_its_own),
     };
 
-    return cmocka_run_group_tests_name("schannel.verify", tests, prepare, NULL);
+    return cmocka_run_group_tests_name("schannel.verify", tests, pair_set_up, NULL);
 }

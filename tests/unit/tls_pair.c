@@ -26,9 +26,12 @@ const char *pair_path(const char *name, const char *suffix)
     return path;
 }
 
-void pair_trust_test_ca(void)
+int pair_set_up(void **state)
 {
+    (void)state;
+    test_watchdog(110);
     (void)osspi_options_set_paths(pair_path("ca", ".pem"), NULL, NULL);
+    return 0;
 }
 
 /* ---- credentials ---- */

@@ -20,8 +20,8 @@
 /** Path of a test certificate or key: NAME with suffix; static memory per call site's thread. */
 const char *pair_path(const char *name, const char *suffix);
 
-/** Trust the test CA; once, before anything else. */
-void pair_trust_test_ca(void);
+/** Starts the watchdog and trusts the test CA; a group setup of cmocka. */
+int pair_set_up(void **state);
 
 /** A credential; identity is the name of a test certificate, NULL: none. Ends the test if it cannot
  * be made. Its fields may be changed before first use. */
