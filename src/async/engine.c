@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "core/exit.h"
+#include "core/object.h"
 
 _Thread_local uint32_t osspi_callback_depth; /* each thread its own */
 
@@ -231,6 +232,26 @@ SECURITY_STATUS osspi_engine_shutdown(ULONG timeout_ms)
     return in_time ? SEC_E_OK : HRESULT_FROM_WIN32(ERROR_TIMEOUT);
 }
 
+#ifdef OSSPI_LEAK_REPORT
+/* For those who look for what they forgot to free; a build that is shipped says nothing. */
+static void report_leaks(void)
+{
+    const uint32_t counts[] = {osspi_credential_live(), osspi_context_live(),
+                               osspi_table_live(&osspi_calls), osspi_completion_live()};
+
+    if (counts[0] + counts[1] + counts[2] + counts[3] == 0)
+        return;
+    fprintf(stderr,
+            "opensspi: not freed at exit: %u credentials, %u security contexts, "
+            "%u async contexts, %u completion queues\n",
+            counts[0], counts[1], counts[2], counts[3]);
+}
+#else
+static void report_leaks(void)
+{
+}
+#endif
+
 /* The process ends: no intake, a moment for what computes, nothing for what waits. */
 static void end_with_process(void)
 {
@@ -240,6 +261,7 @@ static void end_with_process(void)
         return;
     atomic_store(&engine->phase, OSSPI_ENGINE_EXITING);
     (void)wait_for_zero(&engine->in_work, osspi_deadline_ns(OSSPI_EXIT_WAIT_MS));
+    report_leaks();
 }
 
 __attribute__((constructor)) static void watch_exit(void)
