@@ -192,10 +192,15 @@ static void child_of_fork_starts_afresh(void **state)
     assert_int_equal(pair_ours(&other, &server), SEC_E_OK);
     assert_true(pair_handshake(&forked.established, &other));
 
-    pthread_t busy = test_thread_start(connect_many, &forked.world);
+    /* AddressSanitizer of gcc 12 leaves its allocator locked in the child of a fork that another
+     * thread was allocating beside; there the fork is without company. */
+    pthread_t busy;
+    if (!TEST_ASAN)
+        busy = test_thread_start(connect_many, &forked.world);
     for (int i = 0; i < 10; i++)
         assert_int_equal(test_child_join(test_child_fork(child_makes_its_own, &forked)), 0);
-    test_thread_join(busy);
+    if (!TEST_ASAN)
+        test_thread_join(busy);
     /* Nothing has changed for the parent. */
     assert_true(pair_send(&forked.established, &other, "still", 5));
     pair_end_clear(&forked.half_open);
