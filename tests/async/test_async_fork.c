@@ -167,7 +167,7 @@ static int live_and_exit_in_child(void *data)
 
 static void fork_and_look(struct heritage *heritage)
 {
-    if (TEST_ASAN) /* its allocator may be locked for ever in the child otherwise */
+    if (TEST_SANITIZED) /* its allocator may be locked for ever in the child otherwise */
         test_await_quiet();
     TEST_REQUIRE_EQUAL(test_child_join(test_child_fork(live_in_child, heritage)), 0);
     fflush(NULL);
@@ -299,7 +299,7 @@ static bool return_in_child;
 static void fork_here(void)
 {
     fflush(NULL);
-    if (TEST_ASAN)
+    if (TEST_SANITIZED)
         test_await_quiet();
     forked_child = fork();
     TEST_REQUIRE(forked_child >= 0);
@@ -453,8 +453,8 @@ static void fork_again_and_again_under_load(void **state)
     struct heritage heritage;
 
     (void)state;
-    if (TEST_ASAN) {
-        print_message("skipped: AddressSanitizer leaves its allocator locked in the child\n");
+    if (TEST_SANITIZED) {
+        print_message("skipped: a sanitizer may leave its allocator locked in the child\n");
         return;
     }
     credentials[0] = async_credential(OSSPI_LANE_CPU, NULL);
@@ -463,7 +463,7 @@ static void fork_again_and_again_under_load(void **state)
     assert_int_equal(OsspiCreateCompletionQueue(&heritage.queue), SEC_E_OK);
     for (int i = 0; i < BUSY_THREADS; i++)
         threads[i] = test_thread_start(be_busy, credentials);
-    for (uint32_t i = 0; i < (TEST_SANITIZED ? 12 : 60); i++)
+    for (uint32_t i = 0; i < 60; i++)
         assert_int_equal(test_child_join(test_child_fork(live_in_child, &heritage)), 0);
     atomic_store(&stop_busy, true);
     for (int i = 0; i < BUSY_THREADS; i++)

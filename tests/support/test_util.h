@@ -59,14 +59,15 @@
 #endif
 
 /** For programs that fork while other threads run; stands once in such a program, outside any
- * function. ThreadSanitizer shall let the child have threads. LeakSanitizer shall not look at the
+ * function. ThreadSanitizer shall let the child have threads, and not miss in it those that the
+ * parent joins later. LeakSanitizer shall not look at the
  * child's end: what the parent's threads held is named on stacks that the child does not have. */
 #if TEST_TSAN
 #define TEST_FORKS_WITH_THREADS \
     __attribute__((visibility("default"))) const char *__tsan_default_options(void); \
     const char *__tsan_default_options(void) \
     { \
-        return "die_after_fork=0"; \
+        return "die_after_fork=0 report_thread_leaks=0"; \
     } \
     _Static_assert(1, "ends with a semicolon")
 #elif TEST_ASAN
@@ -168,7 +169,7 @@ int test_child_join(pid_t child);
 pid_t test_child_fork(int (*function)(void *data), void *data);
 
 /** Waits until every other thread of the process sleeps. For what cannot stand a fork while others
- * are inside it: AddressSanitizer's allocator. */
+ * are inside it: the sanitizers' allocators. */
 void test_await_quiet(void);
 
 /* ---- memory that must not be touched ---- */
