@@ -57,6 +57,31 @@ static void set_timeout_of_no_context_is_invalid_handle(void **state)
     assert_int_equal(OsspiSetAsyncTimeout(handle, 1), SEC_E_INVALID_HANDLE);
 }
 
+/* Complete, but its callback is still to come. */
+static void deadline_behind_the_end_changes_nothing(void **state)
+{
+    CredHandle credential = async_credential(OSSPI_LANE_CPU, NULL);
+    OsspiCompletionQueue *queue;
+    struct async_call call;
+
+    (void)state;
+    assert_int_equal(OsspiCreateCompletionQueue(&queue), SEC_E_OK);
+    async_call_init(&call);
+    assert_int_equal(OsspiSetCompletionQueue(call.async, queue), SEC_E_OK);
+    set_timeout(&call, 3000);
+    assert_int_equal(async_leg(&call, &credential, NULL), SEC_E_OK);
+    assert_int_equal(API(OsspiWaitAsyncCall(call.async, OSSPI_INFINITE)), SEC_I_CONTINUE_NEEDED);
+    let_deadlines_pass(3000);
+    assert_int_equal(async_status(&call), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(OsspiDrainCompletions(queue, 0), 1);
+    assert_int_equal(async_await(&call), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(test_counter_get(&call.notified), 1);
+    async_drop_context(&call.own.context);
+    async_call_clear(&call);
+    assert_int_equal(OsspiCloseCompletionQueue(queue), SEC_E_OK);
+    async_drop_credential(&credential);
+}
+
 static void set_timeout_while_pending_is_refused(void **state)
 {
     struct async_crowd crowd;
@@ -366,6 +391,7 @@ int main(void)
         cmocka_unit_test(running_blocking_call_is_given_up),
         cmocka_unit_test(deadline_covers_a_leg_that_changes_lanes),
         cmocka_unit_test(acquire_times_out_and_leaves_nothing),
+        cmocka_unit_test(deadline_behind_the_end_changes_nothing),
         cmocka_unit_test(delete_and_free_have_no_deadline),
         cmocka_unit_test(timeout_survives_reinit_and_zero_takes_it_away),
         cmocka_unit_test(short_deadline_is_kept_behind_long_ones),
