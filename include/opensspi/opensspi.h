@@ -172,7 +172,7 @@ typedef struct OsspiOptions {
     ULONG default_timeout_ms;     /* deadline of calls without one, synchronous too; default none */
     const char *trust_file;       /* PEM file of trusted roots; default: SSL_CERT_FILE's rules */
     const char *trust_dir;        /* hashed directory of them; default: SSL_CERT_DIR's rules */
-    const char *state_dir;        /* where machine certificates live; default: the system's place */
+    const char *state_dir;        /* where machine certificates will live; nothing reads it yet */
 } OsspiOptions;
 
 /**

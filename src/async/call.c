@@ -378,21 +378,25 @@ static void note_queued(struct osspi_call *call, struct osspi_turn *turn, uint32
 static SECURITY_STATUS submit_urgent(struct osspi_engine *engine, struct osspi_call *call,
                                      uint32_t attempt)
 {
-    bool open = engine && atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN;
-    bool can_run = open && osspi_engine_thread_is_process(engine) && osspi_executor_start(engine);
+    bool closed = engine && atomic_load(&engine->phase) != OSSPI_ENGINE_OPEN;
+    /* A thread with an identity of its own may leave the work to a worker, but not start one. */
+    bool has_worker = engine && !closed &&
+                      (osspi_executor_alive(engine) ||
+                       (osspi_engine_thread_is_process(engine) && osspi_executor_start(engine)));
 
     (void)bind_completion(call); /* a closed queue: the callback runs on a worker instead */
-    if (!can_run && call->callback && !call->completion &&
-        !(open && osspi_executor_alive(engine))) {
+    if (!has_worker && call->callback && !call->completion) {
+        SECURITY_STATUS status = closed ? SEC_E_SHUTDOWN_IN_PROGRESS : SEC_E_INSUFFICIENT_MEMORY;
+
         (void)call->job.ops->run(&call->job);
         call->job.ops->release(&call->job);
-        osspi_call_refuse(call, open ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_SHUTDOWN_IN_PROGRESS);
+        osspi_call_refuse(call, status);
         osspi_engine_pending_done(engine);
-        return open ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_SHUTDOWN_IN_PROGRESS;
+        return status;
     }
     note_queued(call, NULL, 0);
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_DUE));
-    if (can_run || (open && osspi_executor_alive(engine)))
+    if (has_worker)
         osspi_executor_push_urgent(engine, call);
     else
         (void)osspi_call_run(engine, call, attempt, false);

@@ -70,7 +70,7 @@ void osspi_slot_unref(struct osspi_table *table, struct osspi_slot *slot);
 /**
  * The slot an identifier names while its generation has not been given to another object, also
  * when the object is retired. Takes no reference: only fields that are atomic and never freed may
- * be read, and osspi_table_names() must be asked again afterwards.
+ * be read, and osspi_slot_named() must be asked again afterwards.
  */
 struct osspi_slot *osspi_table_peek(struct osspi_table *table, uint64_t id);
 

@@ -382,6 +382,33 @@ static int case_no_thread_at_all(uint64_t count)
     return 0;
 }
 
+/* There is not even memory for the engine. What is deleted is gone all the same. */
+static int case_no_memory_at_all(void)
+{
+    CredHandle credential = async_credential(OSSPI_LANE_CPU, NULL);
+    CtxtHandle context = async_context(&credential);
+    CtxtHandle other = async_context(&credential);
+    struct async_call call;
+    struct async_call silent;
+
+    async_call_init(&call);
+    async_call_init_silent(&silent);
+    failing_alloc_all();
+    TEST_REQUIRE_EQUAL(async_delete(&call, &context), SEC_E_INSUFFICIENT_MEMORY);
+    TEST_REQUIRE_EQUAL(async_delete(&silent, &other), SEC_E_OK);
+    TEST_REQUIRE(failing_alloc_hit());
+    failing_alloc_nth(0);
+    TEST_REQUIRE_EQUAL(async_status(&call), SEC_E_INSUFFICIENT_MEMORY);
+    TEST_REQUIRE_EQUAL(async_status(&silent), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(async_statistics().live_contexts, 0);
+    TEST_REQUIRE_EQUAL(async_free_credential(&call, &credential), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(async_await(&call), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(test_counter_get(&call.notified), 1);
+    async_call_clear(&call);
+    async_call_clear(&silent);
+    return 0;
+}
+
 static int run_case(const char *name)
 {
     unsigned nth = 0;
@@ -389,6 +416,8 @@ static int run_case(const char *name)
     async_setup();
     if (strcmp(name, "no_thread") == 0)
         return case_no_thread_at_all(0);
+    if (strcmp(name, "no_memory") == 0)
+        return case_no_memory_at_all();
     if (sscanf(name, "first_%u", &nth) == 1)
         return case_first_call(nth);
     return 125;
@@ -414,6 +443,12 @@ static void first_call_of_a_process_fails_at_every_allocation(void **state)
     fail_msg("more than %u allocations", MOST);
 }
 
+static void first_call_of_a_process_finds_no_memory_for_the_engine(void **state)
+{
+    (void)state;
+    assert_int_equal(async_run_self("no_memory"), 0);
+}
+
 static void first_call_of_a_process_finds_no_thread(void **state)
 {
     (void)state;
@@ -432,6 +467,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(call_that_finds_no_thread_ends_nevertheless),
         cmocka_unit_test(callbacks_without_spares_wait_and_calls_go_on),
         cmocka_unit_test(first_call_of_a_process_fails_at_every_allocation),
+        cmocka_unit_test(first_call_of_a_process_finds_no_memory_for_the_engine),
         cmocka_unit_test(first_call_of_a_process_finds_no_thread),
     };
 
