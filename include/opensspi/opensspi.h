@@ -23,7 +23,8 @@ OSSPI_EXTERN_C_BEGIN
  * Makes a certificate context of a certificate, its chain and its private key.
  *
  * The context goes into SCHANNEL_CRED.paCred or SCH_CREDENTIALS.paCred. Its hCertStore holds the
- * chain. Reads files, so it may block for as long as the file system does.
+ * chain: all certificates of the file but the one that the key belongs to. Reads files, so it may
+ * block for as long as the file system does.
  *
  * @param cert     [in] path of a PEM file: end entity first, then its chain; or a "pkcs11:" URI
  * @param key      [in] path of a PEM file or a "pkcs11:" URI; NULL = the key is where cert is
@@ -101,7 +102,7 @@ OSSPI_API SECURITY_STATUS OsspiCloseCompletionQueue(OsspiCompletionQueue *queue)
  * @param queue   [in] the queue; NULL = back to the library's threads
  * @retval SEC_E_OK                done
  * @retval SEC_E_INVALID_HANDLE    context or queue is freed, closed or foreign, or context is NULL
- * @retval SEC_E_INVALID_PARAMETER a call is pending
+ * @retval SEC_E_INVALID_PARAMETER a call is pending, or its callback has not begun
  */
 OSSPI_API SECURITY_STATUS OsspiSetCompletionQueue(SspiAsyncContext *context,
                                                   OsspiCompletionQueue *queue);
@@ -115,13 +116,13 @@ OSSPI_API SECURITY_STATUS OsspiSetCompletionQueue(SspiAsyncContext *context,
  * Waits until a call is complete.
  *
  * It returns at completion, which may be before the callback has run. A call that still waits for a
- * worker may be run here, on the calling thread; its callback does not run inside this function.
- * Blocks.
+ * worker may be run here, on the calling thread, unless timeout_ms is 0; that takes as long as the
+ * call does. Its callback does not run inside this function. Blocks.
  *
  * @param context    [in] async context
  * @param timeout_ms milliseconds; 0 = only look; OSSPI_INFINITE = no limit
- * @retval SEC_I_ASYNC_CALL_PENDING the time is over, no call was ever made, or the callback has
- * begun another call on the context
+ * @retval SEC_I_ASYNC_CALL_PENDING the time is over, no call was made since the context was made
+ *                                  or reinitialised, or the callback has begun another call on it
  * @retval SEC_E_INVALID_HANDLE     NULL, freed or foreign context
  * @return otherwise the call status, as SspiGetAsyncCallStatus
  */
@@ -152,10 +153,10 @@ OSSPI_API SECURITY_STATUS OsspiCancelAsyncCall(SspiAsyncContext *context);
  * have none.
  *
  * @param context    [in] async context
- * @param timeout_ms milliseconds from the call on; 0 = none
+ * @param timeout_ms milliseconds from the call on; 0 = none of its own, default_timeout_ms counts
  * @retval SEC_E_OK                done
  * @retval SEC_E_INVALID_HANDLE    NULL, freed or foreign context
- * @retval SEC_E_INVALID_PARAMETER a call is pending
+ * @retval SEC_E_INVALID_PARAMETER a call is pending, or its callback has not begun
  */
 OSSPI_API SECURITY_STATUS OsspiSetAsyncTimeout(SspiAsyncContext *context, ULONG timeout_ms);
 
@@ -291,7 +292,7 @@ typedef void (*OsspiTraceCallback)(const OsspiTraceRecord *record, void *data);
  * Sets the function that gets the events, or (NULL) none.
  *
  * When it returns, the function that was set before may still be running on another thread for one
- * event.
+ * event. Each setting keeps a few bytes until the process ends.
  *
  * @param callback [in] or NULL
  * @param data     [in] handed to callback

@@ -15,8 +15,9 @@
  *   SEC_E_OK                   accepted
  *   SEC_E_INVALID_HANDLE       the async context is NULL, freed or foreign, or its completion queue
  *                              is closed
- *   SEC_E_INVALID_PARAMETER    it has a call pending, or Acquire lacks a required pointer; what
- *                              else is wrong with arguments shows as the call status
+ *   SEC_E_INVALID_PARAMETER    it has a call pending, or one whose callback has not begun, or
+ *                              Acquire lacks a required pointer; what else is wrong with arguments
+ *                              shows as the call status
  *   SEC_E_INSUFFICIENT_MEMORY  no memory, no thread, or the queue is at its bound
  *   SEC_E_NOT_OWNER            the calling thread has another fsuid than the process
  *   SEC_E_SHUTDOWN_IN_PROGRESS OsspiShutdown was called
@@ -75,7 +76,7 @@ OSSPI_API void SspiFreeAsyncContext(SspiAsyncContext *Handle);
  * @param Handle [in] a context that is new or whose call is complete; allowed inside its callback
  * @retval STATUS_SUCCESS           ready
  * @retval STATUS_INVALID_PARAMETER NULL, freed or foreign context
- * @retval STATUS_DEVICE_BUSY       a call is pending
+ * @retval STATUS_DEVICE_BUSY       a call is pending, or its callback has not begun
  */
 OSSPI_API NTSTATUS SspiReinitAsyncContext(SspiAsyncContext *Handle);
 
@@ -87,7 +88,7 @@ OSSPI_API NTSTATUS SspiReinitAsyncContext(SspiAsyncContext *Handle);
  * @param CallbackData [in] handed to Callback as it is, may be NULL
  * @retval SEC_E_OK                done
  * @retval SEC_E_INVALID_HANDLE    NULL, freed or foreign context
- * @retval SEC_E_INVALID_PARAMETER a call is pending
+ * @retval SEC_E_INVALID_PARAMETER a call is pending, or its callback has not begun
  */
 OSSPI_API SECURITY_STATUS SspiSetAsyncNotifyCallback(SspiAsyncContext *Context,
                                                      SspiAsyncNotifyCallback Callback,

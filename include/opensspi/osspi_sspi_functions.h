@@ -266,7 +266,8 @@ OSSPI_API SECURITY_STATUS SEC_ENTRY DelegateSecurityContext(
 #else
 OSSPI_API SECURITY_STATUS SEC_ENTRY DelegateSecurityContext(
     PCtxtHandle phContext, SEC_CHAR *pszTarget, SecDelegationType DelegationType,
-    PTimeStamp pExpiry, PSecBuffer pPackageParameters, PSecBufferDesc pOutput);
+    PTimeStamp pExpiry, PSecBuffer pPackageParameters, PSecBufferDesc pOutput)
+    OSSPI_MODE_SYMBOL(DelegateSecurityContext);
 #endif
 
 /* --- Messages --- */

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "osspi_names.h"
+
 #ifdef __cplusplus
 #define OSSPI_EXTERN_C_BEGIN extern "C" {
 #define OSSPI_EXTERN_C_END   }

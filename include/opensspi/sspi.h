@@ -47,8 +47,8 @@ typedef UNICODE_STRING SECURITY_STRING, *PSECURITY_STRING;
 #define PSSPI_SEC_STRING        PSECURITY_STRING
 #define OSSPI_MODE_SYMBOL(name) __asm__("osspi_kernel_" #name)
 #else
-#define PSSPI_SEC_STRING SEC_WCHAR *
-#define OSSPI_MODE_SYMBOL(name)
+#define PSSPI_SEC_STRING        SEC_WCHAR *
+#define OSSPI_MODE_SYMBOL(name) __asm__("osspi_" #name) /* see osspi_names.h */
 #endif
 
 #ifdef UNICODE

@@ -66,7 +66,7 @@ SECURITY_STATUS SspiDeleteSecurityContextAsync(SspiAsyncContext *AsyncContext,
 {
     struct osspi_call *call;
     struct osspi_job *job;
-    SECURITY_STATUS status = osspi_call_begin(AsyncContext, &call);
+    SECURITY_STATUS status = osspi_call_begin(AsyncContext, sizeof(struct delete_args), &call);
 
     if (status != SEC_E_OK)
         return status;

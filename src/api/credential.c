@@ -172,7 +172,7 @@ SECURITY_STATUS osspi_acquire_async(SspiAsyncContext *async,
 {
     struct osspi_call *call;
     struct osspi_job *job;
-    SECURITY_STATUS status = osspi_call_begin(async, &call);
+    SECURITY_STATUS status = osspi_call_begin(async, sizeof(struct acquire_args), &call);
 
     if (status != SEC_E_OK)
         return status;
@@ -229,7 +229,7 @@ SECURITY_STATUS SspiFreeCredentialsHandleAsync(SspiAsyncContext *AsyncContext,
     struct osspi_call *call;
     struct osspi_job *job;
     struct free_args *args;
-    SECURITY_STATUS status = osspi_call_begin(AsyncContext, &call);
+    SECURITY_STATUS status = osspi_call_begin(AsyncContext, sizeof(struct free_args), &call);
 
     if (status != SEC_E_OK)
         return status;

@@ -82,8 +82,9 @@ static void read_engine(struct osspi_engine *engine, OsspiStatistics *statistics
 {
     if (!engine)
         return;
+    statistics->calls_queued = atomic_load(&engine->accepted);
     statistics->callbacks_pending = atomic_load(&engine->notifying);
-    statistics->queue_depth = atomic_load(&engine->places);
+    statistics->queue_depth = osspi_engine_waiting(engine);
     {
         OSSPI_LOCKED(&engine->thread_lock);
         statistics->workers = engine->threads;
@@ -104,7 +105,6 @@ SECURITY_STATUS OsspiGetStatistics(OsspiStatistics *ret_statistics)
         return SEC_E_INVALID_PARAMETER;
     size = ret_statistics->cbSize < sizeof(now) ? ret_statistics->cbSize : (ULONG)sizeof(now);
     now.cbSize = size;
-    now.calls_queued = osspi_counter_value(OSSPI_COUNT_QUEUED);
     now.calls_completed = osspi_counter_value(OSSPI_COUNT_COMPLETED);
     now.calls_refused = osspi_counter_value(OSSPI_COUNT_REFUSED);
     now.calls_cancelled = osspi_counter_value(OSSPI_COUNT_CANCELLED);

@@ -16,6 +16,7 @@ void osspi_job_choose_lane(struct osspi_job *job, const struct osspi_package *pa
     if (package->lane)
         package->lane(operation, credential, context, &choice);
     job->lane = choice.lane;
+    job->any_identity = operation != OSSPI_OP_ACQUIRE && package->legs_any_identity;
     memcpy(job->class_name, choice.class_name, sizeof(job->class_name));
     job->class_name[sizeof(job->class_name) - 1] = '\0';
 }

@@ -170,7 +170,7 @@ static SECURITY_STATUS enter_package(struct leg_args *args)
 
     if (status != SEC_E_OK)
         return status;
-    osspi_context_detail(context, "%s", "");
+    osspi_context_clear_detail(context);
     args->entered = true;
     args->leg.target = osspi_name_get(&args->target);
     args->leg.credential = args->credential ? args->credential : context->credential;
@@ -332,7 +332,7 @@ SECURITY_STATUS osspi_leg_async(SspiAsyncContext *async, const struct osspi_leg_
     struct osspi_call *call;
     struct osspi_job *job;
     struct osspi_context *context;
-    SECURITY_STATUS status = osspi_call_begin(async, &call);
+    SECURITY_STATUS status = osspi_call_begin(async, sizeof(struct leg_args), &call);
 
     if (status != SEC_E_OK)
         return status;

@@ -288,7 +288,7 @@ static struct osspi_private_job *take_locked(struct osspi_blocking_lane *lane)
 
 static bool is_closing(struct osspi_engine *engine)
 {
-    return atomic_load(&engine->phase) != OSSPI_ENGINE_OPEN && atomic_load(&engine->pending) == 0;
+    return atomic_load(&engine->phase) != OSSPI_ENGINE_OPEN && osspi_engine_pending(engine) == 0;
 }
 
 /* The next job, or NULL when there was none for a while and the thread may end. */

@@ -9,6 +9,7 @@
  */
 #include "async/call.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "async/engine.h"
@@ -243,7 +244,8 @@ SECURITY_STATUS osspi_call_status(SspiAsyncContext *handle)
 
 /* ---- queueing ---- */
 
-SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, struct osspi_call **ret_call)
+SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, size_t args_size,
+                                 struct osspi_call **ret_call)
 {
     struct osspi_call *call = osspi_call_lookup(handle);
     uint64_t before;
@@ -256,7 +258,7 @@ SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, struct osspi_call **r
         return SEC_E_INVALID_PARAMETER;
     }
     call->before = before;
-    memset(&call->job, 0, sizeof(call->job));
+    memset(&call->job, 0, offsetof(struct osspi_job, storage) + args_size);
     *ret_call = call;
     return SEC_E_OK;
 }
@@ -285,37 +287,31 @@ static SECURITY_STATUS bind_completion(struct osspi_call *call)
     return call->completion ? SEC_E_OK : SEC_E_INVALID_HANDLE;
 }
 
-static SECURITY_STATUS take_place(struct osspi_engine *engine)
+/* No thread could be had: for want of memory, or because the caller's has an identity that a thread
+ * of ours must not inherit. */
+static SECURITY_STATUS no_thread(struct osspi_engine *engine)
 {
-    if (atomic_fetch_add(&engine->places, 1) < engine->bound)
-        return SEC_E_OK;
-    atomic_fetch_sub(&engine->places, 1);
-    return SEC_E_INSUFFICIENT_MEMORY;
+    return osspi_engine_thread_is_process(engine) ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_NOT_OWNER;
 }
 
 /* What a call needs before it is queued; everything that can fail. */
 static SECURITY_STATUS secure_means(struct osspi_engine *engine, struct osspi_call *call,
-                                    uint32_t attempt, uint32_t timeout_ms)
+                                    uint32_t attempt, uint32_t timeout_ms, uint64_t before)
 {
     SECURITY_STATUS status;
 
     if (atomic_load(&engine->phase) != OSSPI_ENGINE_OPEN)
         return SEC_E_SHUTDOWN_IN_PROGRESS;
-    if (!osspi_engine_thread_is_process(engine))
+    if (!call->job.any_identity && !osspi_engine_thread_is_process(engine))
         return SEC_E_NOT_OWNER;
-    if (!osspi_executor_start(engine))
+    if (!osspi_executor_start(engine) ||
+        (timeout_ms != 0 && osspi_timer_reserve(engine) != SEC_E_OK))
+        return no_thread(engine);
+    if (!osspi_engine_has_room(engine, before))
         return SEC_E_INSUFFICIENT_MEMORY;
-    status = timeout_ms != 0 ? osspi_timer_reserve(engine) : SEC_E_OK;
-    if (status == SEC_E_OK)
-        status = bind_completion(call);
-    if (status != SEC_E_OK)
-        return status;
-    status = take_place(engine);
-    if (status == SEC_E_OK && call->job.lane == OSSPI_LANE_BLOCKING) {
+    status = bind_completion(call);
+    if (status == SEC_E_OK && call->job.lane == OSSPI_LANE_BLOCKING)
         status = osspi_blocking_detach(engine, call, attempt, &call->private_job);
-        if (status != SEC_E_OK)
-            atomic_fetch_sub(&engine->places, 1);
-    }
     if (status != SEC_E_OK)
         osspi_completion_unbind(OSSPI_TAKE(call->completion));
     return status;
@@ -367,7 +363,7 @@ static void note_queued(struct osspi_call *call, struct osspi_turn *turn, uint32
     call->queued_ns = osspi_now_ns();
     call->deadline_ns = timeout_ms != 0 ? call->queued_ns + timeout_ms * UINT64_C(1000000) : 0;
     call->timer_position = 0; /* of the parent's heap, perhaps */
-    osspi_count(OSSPI_COUNT_QUEUED);
+    atomic_store_explicit(&call->any_identity, call->job.any_identity, memory_order_relaxed);
     osspi_trace(OsspiTraceQueued, call, call->job.ops->kind, SEC_I_ASYNC_CALL_PENDING);
 }
 
@@ -391,10 +387,13 @@ static SECURITY_STATUS submit_urgent(struct osspi_engine *engine, struct osspi_c
         (void)call->job.ops->run(&call->job);
         call->job.ops->release(&call->job);
         osspi_call_refuse(call, status);
-        osspi_engine_pending_done(engine);
+        if (engine)
+            osspi_engine_refuse(engine);
         return status;
     }
     note_queued(call, NULL, 0);
+    if (engine)
+        osspi_engine_left(engine); /* it takes no place */
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_DUE));
     if (has_worker)
         osspi_executor_push_urgent(engine, call);
@@ -429,24 +428,26 @@ SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *tu
     uint32_t attempt = (osspi_word_unpack(call->before).attempt + 1) & OSSPI_ATTEMPT_MASK;
     uint32_t timeout_ms = call->timeout_ms;
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
+    uint64_t before = 0;
 
     call->private_job = NULL;
     call->completion = NULL;
     /* Counted before the phase is looked at: a shutdown that finds nothing pending has closed the
      * engine before that, and the call is refused. */
     if (engine)
-        osspi_engine_pending_add(engine);
+        before = osspi_engine_accept(engine);
     if (never_fails)
         return submit_urgent(engine, call, attempt);
     if (timeout_ms == 0)
         timeout_ms = osspi_settings()->default_timeout_ms;
     if (engine)
-        status = secure_means(engine, call, attempt, timeout_ms);
+        status = secure_means(engine, call, attempt, timeout_ms, before);
     if (status == SEC_E_OK)
         return submit_queued(engine, call, attempt, turn, timeout_ms);
     osspi_trace(OsspiTraceRefused, call, call->job.ops->kind, status);
     call->job.ops->release(&call->job);
     osspi_call_refuse(call, status);
-    osspi_engine_pending_done(engine);
+    if (engine)
+        osspi_engine_refuse(engine);
     return status;
 }

@@ -62,21 +62,23 @@ struct osspi_job_ops {
 struct osspi_job {
     const struct osspi_job_ops *ops;
     enum osspi_lane lane; /* on which run is entered */
+    bool any_identity;    /* works the same whatever identity the thread has that asks for it */
     char class_name[OSSPI_CLASS_NAME_SIZE];
     _Alignas(16) unsigned char storage[OSSPI_JOB_STORAGE]; /* the arguments; src/api knows them */
 };
 
 /**
  * Claims an async context for a new call; on success the caller owns the PREPARING state and must
- * go on to osspi_call_submit() or osspi_call_refuse().
+ * go on to osspi_call_submit() or osspi_call_refuse(). args_size: the bytes of the job's storage
+ * that the call uses; they are zero, the rest is not.
  *
  * @return SEC_E_OK; SEC_E_INVALID_HANDLE: NULL, stale or garbage; SEC_E_INVALID_PARAMETER: a call
  *         is pending on it, or its callback is still to come.
  */
-SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, struct osspi_call **ret_call)
-    __attribute__((warn_unused_result));
+SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, size_t args_size,
+                                 struct osspi_call **ret_call) __attribute__((warn_unused_result));
 
-/** The job to fill; zeroed. */
+/** The job to fill. */
 struct osspi_job *osspi_call_job(struct osspi_call *call);
 
 /**

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "async/engine.h"
+#include "base/cancel.h"
 
 struct osspi_completion {
     struct osspi_slot slot;
@@ -51,6 +52,7 @@ static void queue_unref(struct osspi_completion *queue)
 static void set_readable(const struct osspi_completion *queue)
 {
     uint64_t one = 1;
+    OSSPI_UNCANCELLED;
 
     /* Cannot fail: the counter is read before it could overflow. */
     if (write(queue->fd, &one, sizeof(one)) < 0)
@@ -60,6 +62,7 @@ static void set_readable(const struct osspi_completion *queue)
 static void set_unreadable(const struct osspi_completion *queue)
 {
     uint64_t count;
+    OSSPI_UNCANCELLED;
 
     if (read(queue->fd, &count, sizeof(count)) < 0)
         return;
@@ -190,7 +193,7 @@ ULONG osspi_completion_drain(uint64_t id, ULONG max)
         if (!call)
             break;
         ran++;
-        osspi_call_notify(osspi_engine_peek(), call);
+        osspi_call_notify(osspi_engine_peek(), call, true);
     }
     /* Who waits for edges learns of what is left. */
     if (queue->epoch == osspi_fork_epoch()) {

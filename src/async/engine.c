@@ -72,15 +72,15 @@ struct osspi_engine *osspi_engine_get(void)
 
 /* ---- threads ---- */
 
-/* The file system uid of a thread of ours, from the kernel's own account of it. */
-static bool witness_fsuid(const struct osspi_engine *engine, uint32_t *ret_uid)
+/* The file system uid of a thread, from the kernel's own account of it. */
+static bool fsuid_of_thread(int32_t thread, uint32_t *ret_uid)
 {
     char path[64];
     char line[128];
     FILE *file;
     bool found = false;
 
-    snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)atomic_load(&engine->witness));
+    snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)thread);
     file = fopen(path, "re");
     if (!file)
         return false;
@@ -90,6 +90,16 @@ static bool witness_fsuid(const struct osspi_engine *engine, uint32_t *ret_uid)
     return found;
 }
 
+static uint32_t own_fsuid(void)
+{
+    uint32_t uid = (uint32_t)setfsuid((uid_t)-1);
+
+    /* Nobody's uid: a sandbox does not even let us ask. The long way, then. */
+    if (__builtin_expect(uid == UINT32_MAX, 0) && !fsuid_of_thread((int32_t)gettid(), &uid))
+        uid = (uint32_t)geteuid();
+    return uid;
+}
+
 /*
  * Does the calling thread act as the process does? Workers have the process's identity, so a thread
  * that took another one for itself must not get the process's credentials by going through them.
@@ -97,12 +107,12 @@ static bool witness_fsuid(const struct osspi_engine *engine, uint32_t *ret_uid)
  */
 bool osspi_engine_thread_is_process(struct osspi_engine *engine)
 {
-    uint32_t mine = (uint32_t)setfsuid((uid_t)-1);
+    uint32_t mine = own_fsuid();
     uint32_t worker;
 
     if (mine == atomic_load_explicit(&engine->identity, memory_order_relaxed))
         return true;
-    if (!witness_fsuid(engine, &worker))
+    if (!fsuid_of_thread(atomic_load(&engine->witness), &worker))
         return mine == (uint32_t)geteuid();
     atomic_store_explicit(&engine->identity, worker, memory_order_relaxed);
     return mine == worker;
@@ -153,6 +163,96 @@ void osspi_engine_park_if_exiting(struct osspi_engine *engine)
         pause();
 }
 
+/* ---- calls that wait, and calls that are not done ---- */
+
+uint64_t osspi_engine_accept(struct osspi_engine *engine)
+{
+    return atomic_fetch_add(&engine->accepted, 1);
+}
+
+void osspi_engine_refuse(struct osspi_engine *engine)
+{
+    atomic_fetch_sub(&engine->accepted, 1);
+}
+
+static uint64_t count_left(struct osspi_engine *engine)
+{
+    uint64_t sum = atomic_load(&engine->left);
+
+    for (struct osspi_worker *worker = atomic_load(&engine->workers); worker; worker = worker->next)
+        sum += atomic_load_explicit(&worker->left, memory_order_acquire);
+    return sum;
+}
+
+/* Calls that have left never come back (but for osspi_engine_back), so an old count is only too
+ * strict; it is looked at anew where it says no. */
+bool osspi_engine_has_room(struct osspi_engine *engine, uint64_t before)
+{
+    uint64_t limit = atomic_load_explicit(&engine->look_again, memory_order_relaxed);
+
+    if (before < limit)
+        return true;
+    limit = count_left(engine) + engine->bound;
+    atomic_store_explicit(&engine->look_again, limit, memory_order_relaxed);
+    return before < limit;
+}
+
+void osspi_engine_left(struct osspi_engine *engine)
+{
+    struct osspi_worker *worker = osspi_worker_self(engine);
+
+    if (worker)
+        osspi_bump(&worker->left);
+    else
+        atomic_fetch_add(&engine->left, 1);
+}
+
+void osspi_engine_back(struct osspi_engine *engine)
+{
+    atomic_fetch_sub(&engine->left, 1);
+    atomic_store_explicit(&engine->look_again, 0, memory_order_relaxed);
+}
+
+uint64_t osspi_engine_waiting(struct osspi_engine *engine)
+{
+    uint64_t left = count_left(engine);
+    uint64_t accepted = atomic_load(&engine->accepted);
+
+    return accepted > left ? accepted - left : 0;
+}
+
+/* What is finished is counted first: the difference is never too small, and 0 only if nothing was
+ * pending when `accepted` was read. */
+uint64_t osspi_engine_pending(struct osspi_engine *engine)
+{
+    uint64_t finished = atomic_load(&engine->finished);
+
+    for (struct osspi_worker *worker = atomic_load(&engine->workers); worker; worker = worker->next)
+        finished += atomic_load_explicit(&worker->finished, memory_order_acquire);
+    return atomic_load(&engine->accepted) - finished;
+}
+
+void osspi_engine_work(struct osspi_engine *engine, bool begins)
+{
+    struct osspi_worker *worker = osspi_worker_self(engine);
+
+    if (worker)
+        atomic_store(&worker->busy, begins); /* ordered with `phase`, as in end_with_process() */
+    else if (engine && begins)
+        atomic_fetch_add(&engine->in_work, 1);
+    else if (engine)
+        atomic_fetch_sub(&engine->in_work, 1);
+}
+
+static uint64_t count_in_work(struct osspi_engine *engine)
+{
+    uint64_t sum = atomic_load(&engine->in_work);
+
+    for (struct osspi_worker *worker = atomic_load(&engine->workers); worker; worker = worker->next)
+        sum += atomic_load_explicit(&worker->busy, memory_order_acquire);
+    return sum;
+}
+
 /* ---- the end ---- */
 
 static void wake_everybody(struct osspi_engine *engine)
@@ -164,35 +264,54 @@ static void wake_everybody(struct osspi_engine *engine)
     osspi_futex_wake(&engine->timer_wake, INT_MAX);
 }
 
-void osspi_engine_pending_add(struct osspi_engine *engine)
+/* A worker that comes back from a callback in a forked child is none of the child's engine. */
+void osspi_engine_finished(struct osspi_engine *engine)
 {
-    atomic_fetch_add(&engine->pending, 1);
-}
+    struct osspi_worker *worker;
 
-void osspi_engine_pending_done(struct osspi_engine *engine)
-{
-    if (!engine || atomic_fetch_sub(&engine->pending, 1) != 1 ||
-        atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN)
+    if (!engine || engine->epoch != osspi_fork_epoch())
         return;
-    osspi_futex_wake(&engine->pending, INT_MAX);
+    worker = osspi_worker_self(engine);
+    if (worker)
+        osspi_bump(&worker->finished);
+    else
+        atomic_fetch_add(&engine->finished, 1);
+    /* A shutdown that begins at this moment may count this call as pending and miss the wake-up: it
+     * looks again now and then, and wakes everybody itself. */
+    if (__builtin_expect(atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN, 1) ||
+        osspi_engine_pending(engine) != 0)
+        return;
+    atomic_fetch_add(&engine->drained, 1);
+    osspi_futex_wake(&engine->drained, INT_MAX);
     wake_everybody(engine);
 }
 
-/* Waits until the word is 0 or the deadline has passed; true: it is 0. */
-static bool wait_for_zero(_Atomic uint32_t *word, uint64_t deadline_ns)
+static uint64_t count_threads(struct osspi_engine *engine)
+{
+    return atomic_load(&engine->all_threads);
+}
+
+/* Waits until the count is 0 or the deadline has passed; true: it is 0. `word` may move when it
+ * gets there, but not always: it is looked at now and then. */
+static bool wait_for_zero(struct osspi_engine *engine, uint64_t (*count)(struct osspi_engine *),
+                          _Atomic uint32_t *word, uint64_t deadline_ns)
 {
     for (;;) {
-        uint32_t left = atomic_load(word);
+        uint32_t seen = atomic_load(word);
 
-        if (left == 0)
+        if (count(engine) == 0)
             return true;
-        /* Intermediate values are not signalled: look again now and then. */
         uint64_t step_ns = osspi_now_ns() + UINT64_C(10000000);
 
         if (osspi_now_ns() >= deadline_ns)
             return false;
-        osspi_futex_wait(word, left, step_ns < deadline_ns ? step_ns : deadline_ns);
+        osspi_futex_wait(word, seen, step_ns < deadline_ns ? step_ns : deadline_ns);
     }
+}
+
+static bool wait_for_calls(struct osspi_engine *engine, uint64_t deadline_ns)
+{
+    return wait_for_zero(engine, osspi_engine_pending, &engine->drained, deadline_ns);
 }
 
 static void stop_call(struct osspi_slot *slot, void *data)
@@ -217,18 +336,18 @@ SECURITY_STATUS osspi_engine_shutdown(ULONG timeout_ms)
     /* The process ends already: the threads are parked, nothing can be waited for. */
     if (!atomic_compare_exchange_strong(&engine->phase, &expected, OSSPI_ENGINE_CLOSING) &&
         expected == OSSPI_ENGINE_EXITING)
-        return atomic_load(&engine->pending) == 0 ? SEC_E_OK : HRESULT_FROM_WIN32(ERROR_TIMEOUT);
-    in_time = wait_for_zero(&engine->pending, deadline_ns);
+        return osspi_engine_pending(engine) == 0 ? SEC_E_OK : HRESULT_FROM_WIN32(ERROR_TIMEOUT);
+    in_time = wait_for_calls(engine, deadline_ns);
     if (!in_time)
         osspi_table_visit(&osspi_calls, stop_call, engine);
     /* What was stopped still has callbacks to run, what computes ends by itself; a callback that
      * does not return, or a completion queue that nobody drains, is not waited for any longer. */
     if (!in_time)
-        (void)wait_for_zero(&engine->pending, osspi_deadline_ns(OSSPI_EXIT_WAIT_MS));
+        (void)wait_for_calls(engine, osspi_deadline_ns(OSSPI_EXIT_WAIT_MS));
     wake_everybody(engine);
     if (in_time)
-        in_time =
-            wait_for_zero(&engine->all_threads, deadline_ns) || atomic_load(&engine->pending) == 0;
+        in_time = wait_for_zero(engine, count_threads, &engine->all_threads, deadline_ns) ||
+                  osspi_engine_pending(engine) == 0;
     return in_time ? SEC_E_OK : HRESULT_FROM_WIN32(ERROR_TIMEOUT);
 }
 
@@ -260,7 +379,8 @@ static void end_with_process(void)
     if (!engine)
         return;
     atomic_store(&engine->phase, OSSPI_ENGINE_EXITING);
-    (void)wait_for_zero(&engine->in_work, osspi_deadline_ns(OSSPI_EXIT_WAIT_MS));
+    (void)wait_for_zero(engine, count_in_work, &engine->in_work,
+                        osspi_deadline_ns(OSSPI_EXIT_WAIT_MS));
     report_leaks();
 }
 

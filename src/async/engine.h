@@ -78,6 +78,7 @@ struct osspi_call {
     _Atomic uint32_t done;            /* futex; counts completions */
     _Atomic uint32_t waiters;         /* threads in OsspiWaitAsyncCall */
     _Atomic uint32_t epoch;           /* fork epoch of the last submit */
+    _Atomic bool any_identity;        /* the call's job may run for any thread */
     uint32_t timeout_ms;              /* of calls that follow, 0: none; set while idle */
     SspiAsyncNotifyCallback callback; /* set while idle */
     void *callback_data;
@@ -165,6 +166,40 @@ enum osspi_engine_phase {
     OSSPI_ENGINE_EXITING  /* the process ends: threads that come back park */
 };
 
+/* ---- numbers ---- */
+
+enum osspi_counter {
+    OSSPI_COUNT_COMPLETED,
+    OSSPI_COUNT_REFUSED,
+    OSSPI_COUNT_CANCELLED,
+    OSSPI_COUNT_TIMED_OUT,
+    OSSPI_COUNT_GIVEN_UP_RUNNING, /* goes down again when the stuck thread returns */
+    OSSPI_COUNT_CALLBACKS,
+    OSSPI_COUNT_CALLBACKS_HELD,
+    OSSPI_COUNT_SPARES,
+    OSSPI_COUNTERS
+};
+
+struct osspi_durations {
+    _Atomic uint64_t wait[OSSPI_HISTOGRAM_BUCKETS];
+    _Atomic uint64_t run[OSSPI_HISTOGRAM_BUCKETS];
+};
+
+/* What one worker thread writes and others only read: without a shared cache line, and without a
+ * locked instruction, a count costs next to nothing. Numbers only grow; records are never freed,
+ * and a thread that begins takes over the record of one that ended. */
+struct osspi_worker {
+    struct osspi_worker *next; /* constant once in the list */
+    _Atomic uint32_t taken;    /* a thread has it */
+    _Atomic uint32_t busy;     /* inside the work of a call */
+    _Atomic uint64_t left;     /* calls it took out of the queue */
+    _Atomic uint64_t finished; /* calls it is done with */
+    _Atomic uint64_t counters[OSSPI_COUNTERS];
+    struct osspi_durations calls[OsspiCallKindCount];
+};
+
+/* ---- the engine itself ---- */
+
 struct osspi_engine {
     uint32_t epoch;                 /* fork epoch; constant */
     struct osspi_engine *abandoned; /* the parent's, kept reachable; constant */
@@ -173,7 +208,17 @@ struct osspi_engine {
     _Atomic uint32_t phase;         /* enum osspi_engine_phase */
 
     struct osspi_ring ring;
-    _Atomic uint32_t places; /* calls in QUEUED or LANED */
+
+    /*
+     * Calls in QUEUED or LANED: accepted - left. Calls whose notification is not done: accepted -
+     * finished. Of both differences only the first number is shared by those who queue; the other
+     * is the sum of the workers' own and of what other threads count here.
+     */
+    _Alignas(64) _Atomic uint64_t accepted;
+    _Atomic uint64_t look_again; /* the queue has room while accepted is below this */
+    _Alignas(64) _Atomic uint64_t left;
+    _Atomic uint64_t finished;
+    _Atomic(struct osspi_worker *) workers; /* grows at its head */
 
     /* Sleep and wake of workers (an eventcount). */
     _Alignas(64) _Atomic uint32_t wake_word; /* futex */
@@ -189,16 +234,19 @@ struct osspi_engine {
     _Atomic uint32_t held_count;
 
     struct osspi_lock thread_lock;
-    uint32_t threads;  /* CPU lane threads alive; guarded by thread_lock */
-    uint32_t parked;   /* spares asleep; guarded by thread_lock */
-    uint32_t released; /* of those that were asleep, not yet awake; guarded by thread_lock */
-    _Atomic uint32_t park_word;    /* futex of spares */
-    _Atomic int32_t runnable;      /* workers not inside a callback */
-    _Atomic uint32_t in_callbacks; /* workers inside one */
-    _Atomic uint32_t started;      /* worker threads were started */
-    _Atomic uint32_t in_work;      /* calls running on the CPU lane */
-    _Atomic int32_t witness;       /* thread id of a worker, whose identity is the process's */
-    _Atomic uint32_t identity;     /* fsuid of that worker when last asked */
+    uint32_t threads;        /* CPU lane threads alive; guarded by thread_lock */
+    uint32_t released;       /* spares to be awake soon; guarded by thread_lock */
+    bool has_watcher;        /* one of the spares looks every millisecond; guarded by thread_lock */
+    _Atomic uint32_t parked; /* spares asleep; written under thread_lock, read by anybody */
+    _Atomic uint32_t watch;  /* a spare has to look, or does; see executor.c */
+    _Atomic uint32_t spare_news; /* counts workers that became spares */
+    _Atomic uint32_t park_word;  /* futex of spares */
+    _Atomic uint64_t census;     /* callbacks that returned << 32 | workers inside callbacks << 16 |
+                                    workers outside, those that are not parked */
+    _Atomic uint32_t started;    /* worker threads were started */
+    _Atomic uint32_t in_work;    /* calls of the CPU lane on no worker; workers that begin */
+    _Atomic int32_t witness;     /* thread id of a worker, whose identity is the process's */
+    _Atomic uint32_t identity;   /* fsuid of that worker when last asked */
 
     struct osspi_blocking_lane blocking;
 
@@ -209,8 +257,8 @@ struct osspi_engine {
     bool timer_running;
     _Atomic uint32_t timer_wake;  /* futex */
     _Atomic uint32_t all_threads; /* futex: every thread of the engine, for shutdown */
-    _Atomic uint32_t notifying;   /* calls complete, callbacks not begun */
-    _Atomic uint32_t pending;     /* futex: accepted calls whose notification is not done */
+    _Atomic uint32_t notifying;   /* calls complete, callbacks that wait for a thread */
+    _Atomic uint32_t drained; /* futex: moves when the last pending call of a closed engine ends */
 };
 
 /** The engine of this process, made if there is none; NULL: no memory. Starts no thread. */
@@ -240,9 +288,38 @@ void osspi_engine_park_if_exiting(struct osspi_engine *engine);
 /** Does the calling thread act with the process's identity (its fsuid)? */
 bool osspi_engine_thread_is_process(struct osspi_engine *engine);
 
-/** Counts calls pending, or about to be, for OsspiShutdown; done(NULL) is a no-op. */
-void osspi_engine_pending_add(struct osspi_engine *engine);
-void osspi_engine_pending_done(struct osspi_engine *engine);
+/** Counts a call in. The number of calls before it. */
+uint64_t osspi_engine_accept(struct osspi_engine *engine);
+/** Takes that back: the call was not accepted after all. */
+void osspi_engine_refuse(struct osspi_engine *engine);
+/** Room for a call that accept gave that number? */
+bool osspi_engine_has_room(struct osspi_engine *engine, uint64_t before);
+/** Calls leave the queue, or (back) enter it a second time. */
+void osspi_engine_left(struct osspi_engine *engine);
+void osspi_engine_back(struct osspi_engine *engine);
+/** Calls that wait for a thread. */
+uint64_t osspi_engine_waiting(struct osspi_engine *engine);
+/** Calls that are queued, run, or whose notification is not done; 0 is exact. */
+uint64_t osspi_engine_pending(struct osspi_engine *engine);
+/** A call's notification is done, or it had none. NULL is a no-op. */
+void osspi_engine_finished(struct osspi_engine *engine);
+/** Around the work of a call on the CPU lane, on whatever thread; NULL is a no-op. */
+void osspi_engine_work(struct osspi_engine *engine, bool begins);
+
+/* ---- statistics.c: the calling thread's record ---- */
+
+/** Takes a record for this thread, if there is memory for one; else it counts with the others. */
+void osspi_worker_begin(struct osspi_engine *engine);
+void osspi_worker_end(void);
+/** The record, if the thread has one of this engine. */
+struct osspi_worker *osspi_worker_self(const struct osspi_engine *engine);
+
+/** Adds one to a number that only this thread writes. */
+static inline void osspi_bump(_Atomic uint64_t *number)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
 
 /* ---- executor.c: CPU lane ---- */
 
@@ -256,8 +333,8 @@ void osspi_executor_wake(struct osspi_engine *engine);
 void osspi_executor_wake_all(struct osspi_engine *engine);
 
 /** Runs the callback of a call in NOTIFYING on this worker, or holds it back until a thread is free
- * for it. Takes over the call's reference. */
-void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call);
+ * for it. Takes over the call's reference. counted: it is among engine->notifying. */
+void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call, bool counted);
 
 /* ---- blocking.c ---- */
 
@@ -312,8 +389,9 @@ void osspi_call_run_private(struct osspi_private_job *job);
 bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                      SECURITY_STATUS status);
 
-/** NOTIFYING -> COMPLETE, callback, and the reference. On a worker or a draining thread. */
-void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call);
+/** NOTIFYING -> COMPLETE, callback, and the reference. On a worker or a draining thread. counted:
+ * it is among engine->notifying. */
+void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, bool counted);
 
 /** Pushes a call whose turn has come to its lane. */
 void osspi_call_dispatch(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
@@ -350,19 +428,6 @@ bool osspi_completion_is_open(uint64_t id);
 uint32_t osspi_completion_live(void);
 
 /* ---- statistics.c, trace.c ---- */
-
-enum osspi_counter {
-    OSSPI_COUNT_QUEUED,
-    OSSPI_COUNT_COMPLETED,
-    OSSPI_COUNT_REFUSED,
-    OSSPI_COUNT_CANCELLED,
-    OSSPI_COUNT_TIMED_OUT,
-    OSSPI_COUNT_GIVEN_UP_RUNNING, /* goes down again when the stuck thread returns */
-    OSSPI_COUNT_CALLBACKS,
-    OSSPI_COUNT_CALLBACKS_HELD,
-    OSSPI_COUNT_SPARES,
-    OSSPI_COUNTERS
-};
 
 void osspi_count(enum osspi_counter counter);
 void osspi_count_down(enum osspi_counter counter);

@@ -9,9 +9,14 @@
  * time (`waking`); whoever receives it passes it on if there is more to do, so that a burst does
  * not become a storm. Every way out of the sleep clears `waking`.
  *
- * Callbacks: `runnable` counts workers outside callbacks. The last of them enters a callback only
- * after it has released a spare; when there is none to be had the callback is held back, and the
- * next thread that comes back from one hands it on.
+ * Callbacks: `census` counts workers outside and inside callbacks. The last one outside enters a
+ * callback only if a spare will step in should it stay there: most callbacks are over in no time,
+ * and waking a thread for each would cost more than the call. So one of the parked spares watches:
+ * it looks every millisecond, and when it finds nobody outside and no callback back since its last
+ * look, it becomes a worker. Where no spare is parked, one is started before the callback; when
+ * there is none to be had, the callback is held back, and the next thread that comes back from one
+ * hands it on. A spare does not end while it is needed: who enters a callback counts itself out and
+ * then looks for a spare; a spare that ends counts itself out and then looks at the census.
  */
 #include "async/engine.h"
 
@@ -21,6 +26,29 @@
 #include "core/exit.h"
 
 #define SPARE_IDLE_MS 10000u
+#define WATCH_MS      1u  /* between two looks of the watching spare */
+#define WATCH_QUIET   16u /* looks without any callback after which it sleeps on */
+
+/* ---- the census ---- */
+
+#define OUTSIDE_ONE UINT64_C(1)
+#define INSIDE_ONE  (UINT64_C(1) << 16)
+#define BACK_ONE    (UINT64_C(1) << 32)
+
+static uint32_t outside(uint64_t census)
+{
+    return census & 0xFFFF;
+}
+
+static uint32_t inside(uint64_t census)
+{
+    return census >> 16 & 0xFFFF;
+}
+
+static uint32_t back(uint64_t census)
+{
+    return (uint32_t)(census >> 32);
+}
 
 static uint64_t ticket_of(const struct osspi_call *call, uint32_t attempt)
 {
@@ -97,13 +125,8 @@ static void hand_on_held(struct osspi_engine *engine)
     osspi_executor_wake(engine);
 }
 
-static bool has_parked(struct osspi_engine *engine)
-{
-    OSSPI_LOCKED(&engine->thread_lock);
-    return engine->parked > 0;
-}
-
-static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
+/* news: spare_news at the moment when no spare could be had. */
+static void hold_back(struct osspi_engine *engine, struct osspi_call *call, uint32_t news)
 {
     osspi_count(OSSPI_COUNT_CALLBACKS_HELD);
     {
@@ -111,9 +134,11 @@ static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
         append_locked(&engine->held_first, &engine->held_last, call);
         atomic_fetch_add(&engine->held_count, 1);
     }
-    /* Somebody may have come back from a callback, and found nothing held, just before. */
-    if (atomic_load(&engine->runnable) > 1 || atomic_load(&engine->in_callbacks) == 0 ||
-        has_parked(engine))
+    /* Somebody may have come back from a callback, or become a spare, and found nothing held, just
+     * before; even if he is gone again by now, another could be started. */
+    uint64_t census = atomic_load(&engine->census);
+
+    if (outside(census) > 1 || inside(census) == 0 || atomic_load(&engine->spare_news) != news)
         hand_on_held(engine);
 }
 
@@ -121,8 +146,7 @@ static void hold_back(struct osspi_engine *engine, struct osspi_call *call)
 
 static bool should_end(struct osspi_engine *engine)
 {
-    return atomic_load(&engine->phase) == OSSPI_ENGINE_CLOSING &&
-           atomic_load(&engine->pending) == 0;
+    return atomic_load(&engine->phase) == OSSPI_ENGINE_CLOSING && osspi_engine_pending(engine) == 0;
 }
 
 /* Everything that a wake-up may be about, or it could be slept through. */
@@ -194,61 +218,157 @@ static void push_ticket(struct osspi_ring *ring, uint64_t ticket)
 
 void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt)
 {
-    atomic_store(&call->reachable, attempt | OSSPI_REACHABLE);
+    atomic_store_explicit(&call->reachable, attempt | OSSPI_REACHABLE, memory_order_release);
     push_ticket(&engine->ring, ticket_of(call, attempt));
     osspi_executor_wake(engine);
 }
 
 /* ---- threads ---- */
 
+/* What the watching spare remembers from one look to the next. */
+struct watch {
+    bool mine;     /* this thread is the one that watches */
+    bool alone;    /* nobody was outside callbacks at the last look */
+    uint32_t back; /* callbacks that had returned by then */
+    uint32_t quiet;
+};
+
+static void wake_spares(struct osspi_engine *engine, int count)
+{
+    atomic_fetch_add(&engine->park_word, 1);
+    osspi_futex_wake(&engine->park_word, count);
+}
+
+/* The watcher goes; another spare has to take over while there is something to watch. */
+static void end_watch_locked(struct osspi_engine *engine, struct watch *watch)
+{
+    if (!watch->mine)
+        return;
+    watch->mine = engine->has_watcher = false;
+    if (atomic_load(&engine->watch) != 0 && atomic_load(&engine->parked) > 0)
+        wake_spares(engine, INT32_MAX);
+}
+
+/* Is everybody inside callbacks, and were they at the last look? */
+static bool is_needed_locked(struct osspi_engine *engine, struct watch *watch)
+{
+    uint64_t census = atomic_load(&engine->census);
+    bool moved = back(census) != watch->back;
+    bool needed = outside(census) == 0 && watch->alone && !moved;
+
+    watch->alone = outside(census) == 0;
+    watch->back = back(census);
+    watch->quiet = moved || inside(census) > 0 ? 0 : watch->quiet + 1;
+    if (watch->quiet < WATCH_QUIET)
+        return needed;
+    watch->quiet = 0;
+    /* Who enters a callback counts itself out and then looks at `watch`: one of us sees the other.
+     */
+    atomic_exchange(&engine->watch, 0);
+    if (outside(atomic_load(&engine->census)) == 0)
+        atomic_store(&engine->watch, 1);
+    return needed;
+}
+
+/* Has the time of this parked spare come? */
+static bool stands_in_locked(struct osspi_engine *engine, struct watch *watch)
+{
+    if (atomic_load(&engine->watch) == 0) {
+        end_watch_locked(engine, watch);
+        return false;
+    }
+    if (!watch->mine && !engine->has_watcher) {
+        *watch = (struct watch){.mine = true};
+        engine->has_watcher = true;
+    }
+    return watch->mine && is_needed_locked(engine, watch);
+}
+
+enum fate { PARKED_ON, RELEASED, ENDED };
+
+static enum fate look_locked(struct osspi_engine *engine, struct watch *watch, bool idle)
+{
+    if (engine->released > 0) {
+        engine->released--;
+        end_watch_locked(engine, watch);
+        return RELEASED;
+    }
+    if (stands_in_locked(engine, watch)) {
+        atomic_fetch_sub(&engine->parked, 1);
+        atomic_fetch_add(&engine->census, OUTSIDE_ONE);
+        end_watch_locked(engine, watch);
+        osspi_count(OSSPI_COUNT_SPARES);
+        return RELEASED;
+    }
+    if (!idle && !should_end(engine))
+        return PARKED_ON;
+    atomic_fetch_sub(&engine->parked, 1);
+    if (outside(atomic_load(&engine->census)) == 0 && !should_end(engine)) {
+        atomic_fetch_add(&engine->parked, 1); /* somebody relies on us */
+        return PARKED_ON;
+    }
+    end_watch_locked(engine, watch);
+    return ENDED;
+}
+
 /* True: released, go on. False: idle for long, or the end; the thread may go. */
 static bool park(struct osspi_engine *engine)
 {
-    uint64_t deadline_ns = osspi_deadline_ns(SPARE_IDLE_MS);
+    uint64_t idle_ns = osspi_deadline_ns(SPARE_IDLE_MS);
+    struct watch watch = {0};
 
     {
         OSSPI_LOCKED(&engine->thread_lock);
-        engine->parked++;
+        atomic_fetch_add(&engine->parked, 1);
+        atomic_fetch_add(&engine->spare_news, 1);
     }
     hand_on_held(engine); /* this thread can stand in for the next that enters a callback */
-    for (bool in_time = true;;) {
+    for (;;) {
         uint32_t seen = atomic_load(&engine->park_word);
+        enum fate fate;
 
         osspi_engine_park_if_exiting(engine);
         {
             OSSPI_LOCKED(&engine->thread_lock);
-            if (engine->released > 0) {
-                engine->released--;
-                return true;
-            }
-            if (!in_time || should_end(engine)) {
-                engine->parked--;
-                return false;
-            }
+            fate = look_locked(engine, &watch, osspi_now_ns() >= idle_ns);
         }
-        in_time = osspi_futex_wait(&engine->park_word, seen, deadline_ns);
+        if (watch.mine)
+            idle_ns = osspi_deadline_ns(SPARE_IDLE_MS);
+        if (fate != PARKED_ON)
+            return fate == RELEASED;
+        osspi_futex_wait(&engine->park_word, seen,
+                         watch.mine ? osspi_deadline_ns(WATCH_MS) : idle_ns);
     }
 }
 
 /* More workers outside callbacks than there should be: this one steps back. */
 static bool step_back_if_surplus(struct osspi_engine *engine)
 {
-    int32_t runnable = atomic_load(&engine->runnable);
+    uint64_t census = atomic_load(&engine->census);
 
-    while (runnable > (int32_t)engine->worker_target) {
-        if (atomic_compare_exchange_weak(&engine->runnable, &runnable, runnable - 1))
+    while (outside(census) > engine->worker_target) {
+        if (atomic_compare_exchange_weak(&engine->census, &census, census - OUTSIDE_ONE))
             return true;
     }
     return false;
+}
+
+/* One wake-up is under way at a time; it is passed on while there is more to do. */
+static void pass_on(struct osspi_engine *engine)
+{
+    bool somebody =
+        atomic_load(&engine->sleepers) > 0 ||
+        atomic_load_explicit(&engine->started, memory_order_relaxed) < engine->worker_target;
+
+    if (somebody && has_work(engine))
+        osspi_executor_wake(engine);
 }
 
 static void run_ticket(struct osspi_engine *engine, uint64_t ticket)
 {
     struct osspi_call *call = call_of_ticket(ticket);
 
-    /* One wake-up is under way at a time; it is passed on while there is more to do. */
-    if (has_work(engine))
-        osspi_executor_wake(engine);
+    pass_on(engine);
     (void)osspi_call_run(engine, call, (uint32_t)ticket & OSSPI_ATTEMPT_MASK, true);
 }
 
@@ -256,10 +376,9 @@ static void run_urgent(struct osspi_engine *engine, struct osspi_call *call)
 {
     struct osspi_word word = osspi_call_word(call);
 
-    if (has_work(engine))
-        osspi_executor_wake(engine);
+    pass_on(engine);
     if (word.state == OSSPI_CALL_NOTIFYING)
-        osspi_executor_callback(engine, call);
+        osspi_executor_callback(engine, call, true);
     else
         (void)osspi_call_run(engine, call, word.attempt, true);
 }
@@ -269,6 +388,12 @@ static void *worker_main(void *data)
     struct osspi_engine *engine = data;
 
     osspi_engine_thread_begins("osspi-cpu");
+    osspi_worker_begin(engine);
+    /* No call, but inside the TLS library like one: the exit waits for it, or it does not begin. */
+    atomic_fetch_add(&engine->in_work, 1);
+    if (atomic_load(&engine->phase) != OSSPI_ENGINE_EXITING)
+        osspi_thread_begin();
+    atomic_fetch_sub(&engine->in_work, 1);
     atomic_store(&engine->witness, (int32_t)gettid());
     /* After a fork inside a callback this thread belongs to a process with another engine. */
     while (engine->epoch == osspi_fork_epoch()) {
@@ -289,7 +414,7 @@ static void *worker_main(void *data)
         else if (osspi_ring_pop(&engine->ring, &ticket))
             run_ticket(engine, ticket);
         else if (should_end(engine)) {
-            atomic_fetch_sub(&engine->runnable, 1);
+            atomic_fetch_sub(&engine->census, OUTSIDE_ONE);
             break;
         } else
             sleep_until_woken(engine);
@@ -300,6 +425,7 @@ static void *worker_main(void *data)
             engine->threads--;
         }
         osspi_thread_end();
+        osspi_worker_end();
         osspi_engine_thread_ends(engine);
     }
     return NULL;
@@ -307,12 +433,12 @@ static void *worker_main(void *data)
 
 static bool spawn_locked(struct osspi_engine *engine)
 {
-    atomic_fetch_add(&engine->runnable, 1);
+    atomic_fetch_add(&engine->census, OUTSIDE_ONE);
     engine->threads++;
     if (osspi_engine_thread(engine, worker_main))
         return true;
     engine->threads--;
-    atomic_fetch_sub(&engine->runnable, 1);
+    atomic_fetch_sub(&engine->census, OUTSIDE_ONE);
     return false;
 }
 
@@ -342,15 +468,27 @@ bool osspi_executor_alive(struct osspi_engine *engine)
     return atomic_load(&engine->started) > 0;
 }
 
-static bool release_spare(struct osspi_engine *engine)
+/* Is a parked spare ready to step in, and looking whether it has to? */
+static bool spare_watches(struct osspi_engine *engine)
+{
+    if (atomic_load(&engine->parked) == 0)
+        return false;
+    if (atomic_load(&engine->watch) != 0 || atomic_exchange(&engine->watch, 1) != 0)
+        return true;
+    wake_spares(engine, INT32_MAX);
+    return true;
+}
+
+/* False: there is none to be had, at the state of things that *ret_news names. */
+static bool release_spare(struct osspi_engine *engine, uint32_t *ret_news)
 {
     OSSPI_LOCKED(&engine->thread_lock);
-    if (engine->parked > 0) {
-        engine->parked--;
+    *ret_news = atomic_load(&engine->spare_news);
+    if (atomic_load(&engine->parked) > 0) {
+        atomic_fetch_sub(&engine->parked, 1);
         engine->released++;
-        atomic_fetch_add(&engine->runnable, 1);
-        atomic_fetch_add(&engine->park_word, 1);
-        osspi_futex_wake(&engine->park_word, INT32_MAX);
+        atomic_fetch_add(&engine->census, OUTSIDE_ONE);
+        wake_spares(engine, INT32_MAX);
     } else if (engine->threads >= engine->worker_target + OSSPI_MAX_SPARES ||
                !spawn_locked(engine)) {
         return false;
@@ -359,30 +497,32 @@ static bool release_spare(struct osspi_engine *engine)
     return true;
 }
 
-/* May this worker enter a callback? Only if another is left to work, or if all there are work:
- * then nobody would ever come back from a callback to take this one. */
-static bool may_enter_callback(struct osspi_engine *engine)
+/* May this worker enter a callback? Only if another is left to work or will be, or if all there are
+ * work: then nobody would ever come back from a callback to take this one. */
+static bool may_enter_callback(struct osspi_engine *engine, uint32_t *ret_news)
 {
-    /* Counted first, so that of two that come at once the second sees the first. */
-    atomic_fetch_add(&engine->in_callbacks, 1);
-    if (atomic_fetch_sub(&engine->runnable, 1) > 1 || release_spare(engine) ||
-        atomic_load(&engine->in_callbacks) == 1)
+    uint64_t before = atomic_fetch_add(&engine->census, INSIDE_ONE - OUTSIDE_ONE);
+
+    if (outside(before) > 1 || spare_watches(engine) || release_spare(engine, ret_news) ||
+        inside(atomic_load(&engine->census)) == 1)
         return true;
-    atomic_fetch_sub(&engine->in_callbacks, 1);
-    atomic_fetch_add(&engine->runnable, 1);
+    atomic_fetch_add(&engine->census, OUTSIDE_ONE - INSIDE_ONE);
     return false;
 }
 
-void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call)
+void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call, bool counted)
 {
-    if (!may_enter_callback(engine)) {
-        hold_back(engine, call);
+    uint32_t news = 0;
+
+    if (!may_enter_callback(engine, &news)) {
+        if (!counted)
+            atomic_fetch_add_explicit(&engine->notifying, 1, memory_order_relaxed);
+        hold_back(engine, call, news);
         return;
     }
-    osspi_call_notify(engine, call);
+    osspi_call_notify(engine, call, counted);
     if (engine->epoch != osspi_fork_epoch())
         return;
-    atomic_fetch_sub(&engine->in_callbacks, 1);
-    atomic_fetch_add(&engine->runnable, 1);
+    atomic_fetch_add(&engine->census, BACK_ONE + OUTSIDE_ONE - INSIDE_ONE);
     hand_on_held(engine);
 }

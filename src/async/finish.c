@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "async/engine.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/memory.h"
 
@@ -24,11 +25,15 @@
 
 /* ---- the end ---- */
 
-static void wake_waiters(struct osspi_call *call)
+/* Makes the final status visible. The exchange is a full barrier: either we see a waiter, or he has
+ * not looked at the word yet and will see that it is final. */
+static void store_final(struct osspi_call *call, uint64_t word)
 {
+    atomic_exchange(&call->word, word);
+    if (atomic_load(&call->waiters) == 0)
+        return;
     atomic_fetch_add(&call->done, 1);
-    if (atomic_load(&call->waiters) > 0)
-        osspi_futex_wake(&call->done, INT_MAX);
+    osspi_futex_wake(&call->done, INT_MAX);
 }
 
 /* The caller has won PUBLISHING and let go of job and turn; worker: the callback may run here. */
@@ -40,26 +45,24 @@ static void complete(struct osspi_engine *engine, struct osspi_call *call, uint3
 
     osspi_count(OSSPI_COUNT_COMPLETED);
     osspi_trace(OsspiTraceCompleted, call, kind, status);
-    if (notifies && engine)
+    /* One that runs right here does not wait. */
+    if (notifies && engine && (queue || !worker))
         atomic_fetch_add_explicit(&engine->notifying, 1, memory_order_relaxed);
-    atomic_store_explicit(
-        &call->word,
-        osspi_word_pack(status, attempt, notifies ? OSSPI_CALL_NOTIFYING : OSSPI_CALL_COMPLETE),
-        memory_order_release);
-    wake_waiters(call);
+    store_final(call, osspi_word_pack(status, attempt,
+                                      notifies ? OSSPI_CALL_NOTIFYING : OSSPI_CALL_COMPLETE));
     if (!notifies) {
         osspi_call_unref(call);
-        osspi_engine_pending_done(engine);
+        osspi_engine_finished(engine);
     } else if (queue) {
         osspi_completion_post(queue, call);
     } else if (worker) {
-        osspi_executor_callback(engine, call);
+        osspi_executor_callback(engine, call, false);
     } else {
         osspi_executor_push_urgent(engine, call);
     }
 }
 
-void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call)
+void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, bool counted)
 {
     SspiAsyncContext *handle = osspi_call_handle(call);
     SspiAsyncNotifyCallback callback = call->callback;
@@ -69,7 +72,7 @@ void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call)
 
     osspi_completion_unbind(OSSPI_TAKE(call->completion));
     osspi_count(OSSPI_COUNT_CALLBACKS);
-    if (engine)
+    if (engine && counted)
         atomic_fetch_sub_explicit(&engine->notifying, 1, memory_order_relaxed);
     osspi_trace(OsspiTraceCallbackStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
     osspi_call_restore(call, osspi_word_pack(word.status, word.attempt, OSSPI_CALL_COMPLETE));
@@ -80,7 +83,7 @@ void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call)
     osspi_callback_depth--;
     osspi_trace(OsspiTraceCallbackReturned, call, kind, SEC_I_ASYNC_CALL_PENDING);
     osspi_call_unref(call);
-    osspi_engine_pending_done(engine);
+    osspi_engine_finished(engine);
 }
 
 /* ---- running ---- */
@@ -103,7 +106,7 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
         return false;
     private_job = call->private_job;
     osspi_private_job_ref(private_job);
-    atomic_fetch_add(&engine->places, 1);
+    osspi_engine_back(engine);
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_LANED));
     /* A deadline that passed while the call computed was without effect: it counts from here on. */
     if (deadline_ns != 0)
@@ -118,7 +121,9 @@ static void finish_run(struct osspi_engine *engine, struct osspi_call *call, uin
 {
     OsspiCallKind kind = call->job.ops->kind;
 
-    (void)osspi_call_move(call, attempt, OSSPI_CALL_RUNNING, OSSPI_CALL_PUBLISHING);
+    /* Nobody but us moves a call on from RUNNING. */
+    osspi_call_restore(call,
+                       osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_PUBLISHING));
     osspi_count_run(kind, osspi_now_ns() - call->started_ns);
     if (call->job.ops->publish)
         call->job.ops->publish(&call->job, status);
@@ -129,28 +134,41 @@ static void finish_run(struct osspi_engine *engine, struct osspi_call *call, uin
     complete(engine, call, attempt, kind, status, worker);
 }
 
+/* A thread of the caller's is never parked: it may be the one that ends the process. */
+static void end_work(struct osspi_engine *engine, bool worker)
+{
+    osspi_engine_work(engine, false);
+    if (engine && worker)
+        osspi_engine_park_if_exiting(engine);
+}
+
+/* Either the exit sees that this thread is at work and waits for it, or this thread sees the exit
+ * and does not begin. */
+static void begin_work(struct osspi_engine *engine, bool worker)
+{
+    osspi_engine_work(engine, true);
+    if (engine && worker && atomic_load(&engine->phase) == OSSPI_ENGINE_EXITING) {
+        end_work(engine, worker);
+        osspi_engine_work(engine, true); /* a forked child's thread of the parent's: goes on */
+    }
+}
+
 bool osspi_call_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                     bool worker)
 {
     SECURITY_STATUS status;
 
     if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_RUNNING))
-        atomic_fetch_sub(&engine->places, 1);
+        osspi_engine_left(engine);
     else if (!osspi_call_move(call, attempt, OSSPI_CALL_DUE, OSSPI_CALL_RUNNING))
         return false;
     call->started_ns = osspi_now_ns();
     call->kind = call->job.ops->kind;
     osspi_count_wait(call->kind, call->started_ns - call->queued_ns);
     osspi_trace(OsspiTraceStarted, call, call->kind, SEC_I_ASYNC_CALL_PENDING);
-    if (engine)
-        atomic_fetch_add(&engine->in_work, 1);
+    begin_work(engine, worker);
     status = call->job.ops->run(&call->job);
-    if (engine) {
-        atomic_fetch_sub(&engine->in_work, 1);
-        /* Not a thread of the caller's: it may be the one that ends the process. */
-        if (worker)
-            osspi_engine_park_if_exiting(engine);
-    }
+    end_work(engine, worker);
     if (status == OSSPI_WANT_BLOCKING) {
         if (move_to_blocking_lane(engine, call, attempt))
             return true;
@@ -173,7 +191,7 @@ void osspi_call_run_private(struct osspi_private_job *job)
         osspi_private_job_unref(job);
         return;
     }
-    atomic_fetch_sub(&engine->places, 1);
+    osspi_engine_left(engine);
     osspi_count_wait(kind, started_ns - job->queued_ns);
     osspi_trace(OsspiTraceStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
     status = job->job.ops->run(&job->job);
@@ -262,7 +280,7 @@ bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint3
         return false;
     if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_PUBLISHING) ||
         osspi_call_move(call, attempt, OSSPI_CALL_LANED, OSSPI_CALL_PUBLISHING)) {
-        atomic_fetch_sub(&engine->places, 1);
+        osspi_engine_left(engine);
         stop_waiting(engine, call, attempt, status);
         return true;
     }
@@ -298,12 +316,16 @@ static bool is_final(struct osspi_word word)
 }
 
 /* A call that only waits for a worker is run here: nothing wakes a thread faster than not to. But
- * not under another identity than a worker's. */
+ * not under another identity than a worker's, where that makes a difference. (If any_identity is
+ * already that of the context's next call, this one is over and run refuses.) */
 static bool help(struct osspi_engine *engine, struct osspi_call *call, struct osspi_word word)
 {
-    return engine && word.state == OSSPI_CALL_QUEUED &&
-           atomic_load(&call->reachable) == (word.attempt | OSSPI_REACHABLE) &&
-           osspi_engine_thread_is_process(engine) &&
+    if (!engine || word.state != OSSPI_CALL_QUEUED ||
+        atomic_load(&call->reachable) != (word.attempt | OSSPI_REACHABLE))
+        return false;
+    OSSPI_UNCANCELLED; /* waiting is no cancellation point, and a leg must not be left halfway */
+    return (atomic_load_explicit(&call->any_identity, memory_order_relaxed) ||
+            osspi_engine_thread_is_process(engine)) &&
            osspi_call_run(engine, call, word.attempt, false);
 }
 
@@ -316,7 +338,8 @@ static SECURITY_STATUS wait_for_end(struct osspi_call *call, uint32_t timeout_ms
 
     for (;;) {
         uint32_t done = atomic_load(&call->done);
-        struct osspi_word word = osspi_call_word(call);
+        /* After `waiters` was counted up, in the order of store_final(). */
+        struct osspi_word word = osspi_word_unpack(atomic_load(&call->word));
 
         if (is_final(word) || word.attempt != first.attempt || word.state == OSSPI_CALL_IDLE ||
             word.state == OSSPI_CALL_PREPARING)

@@ -1,19 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Counters and histograms of the process. All are relaxed atomics: each is exact, together they are
- * of nearly the same moment. A forked child starts from zero.
+ * Counters and histograms of the process: each is exact, together they are of nearly the same
+ * moment. A worker has a record that only it writes; all other threads share one. A forked child
+ * starts from zero.
  */
 #include "async/engine.h"
+
+#include "base/memory.h"
 
 static struct {
     _Atomic uint32_t epoch; /* of the numbers */
     _Atomic uint64_t counters[OSSPI_COUNTERS];
-    struct {
-        _Atomic uint64_t wait[OSSPI_HISTOGRAM_BUCKETS];
-        _Atomic uint64_t run[OSSPI_HISTOGRAM_BUCKETS];
-    } calls[OsspiCallKindCount];
-} numbers; /* all fields are atomic */
+    struct osspi_durations calls[OsspiCallKindCount];
+} numbers; /* of threads without a record; all fields are atomic */
+
+static _Thread_local struct osspi_worker *mine; /* each thread its own */
+static _Thread_local uint32_t mine_epoch;       /* fork epoch in which it was taken */
+
+/* ---- records ---- */
+
+static struct osspi_worker *own(void)
+{
+    return mine && mine_epoch == osspi_fork_epoch() ? mine : NULL;
+}
+
+struct osspi_worker *osspi_worker_self(const struct osspi_engine *engine)
+{
+    return engine && engine->epoch == osspi_fork_epoch() ? own() : NULL;
+}
+
+static struct osspi_worker *take_vacant(struct osspi_engine *engine)
+{
+    struct osspi_worker *worker = atomic_load_explicit(&engine->workers, memory_order_acquire);
+
+    /* What the one before wrote is there before its record is vacant. */
+    while (worker && atomic_exchange_explicit(&worker->taken, 1, memory_order_acquire) != 0)
+        worker = worker->next;
+    return worker;
+}
+
+void osspi_worker_begin(struct osspi_engine *engine)
+{
+    struct osspi_worker *worker = take_vacant(engine);
+
+    if (!worker) {
+        worker = osspi_alloc(sizeof(*worker));
+        if (!worker)
+            return;
+        atomic_init(&worker->taken, 1);
+        worker->next = atomic_load_explicit(&engine->workers, memory_order_relaxed);
+        while (!atomic_compare_exchange_weak_explicit(&engine->workers, &worker->next, worker,
+                                                      memory_order_acq_rel, memory_order_relaxed))
+            ;
+    }
+    mine = worker;
+    mine_epoch = engine->epoch;
+}
+
+void osspi_worker_end(void)
+{
+    struct osspi_worker *worker = own();
+
+    mine = NULL;
+    if (worker)
+        atomic_store_explicit(&worker->taken, 0, memory_order_release);
+}
+
+static struct osspi_worker *first_record(void)
+{
+    struct osspi_engine *engine = osspi_engine_peek();
+
+    return engine ? atomic_load_explicit(&engine->workers, memory_order_acquire) : NULL;
+}
+
+/* ---- counting ---- */
 
 /* The first to count in a forked child clears the parent's numbers. There may be other threads by
  * then, so a number or two may be lost; they are statistics. */
@@ -37,10 +98,17 @@ static void mend_after_fork(void)
 
 void osspi_count(enum osspi_counter counter)
 {
+    struct osspi_worker *worker = own();
+
+    if (worker) {
+        osspi_bump(&worker->counters[counter]);
+        return;
+    }
     mend_after_fork();
     atomic_fetch_add_explicit(&numbers.counters[counter], 1, memory_order_relaxed);
 }
 
+/* The sum counts, so it does not matter where one is taken off. */
 void osspi_count_down(enum osspi_counter counter)
 {
     atomic_fetch_sub_explicit(&numbers.counters[counter], 1, memory_order_relaxed);
@@ -48,8 +116,13 @@ void osspi_count_down(enum osspi_counter counter)
 
 uint64_t osspi_counter_value(enum osspi_counter counter)
 {
+    uint64_t sum;
+
     mend_after_fork();
-    return atomic_load_explicit(&numbers.counters[counter], memory_order_relaxed);
+    sum = atomic_load_explicit(&numbers.counters[counter], memory_order_relaxed);
+    for (struct osspi_worker *worker = first_record(); worker; worker = worker->next)
+        sum += atomic_load_explicit(&worker->counters[counter], memory_order_relaxed);
+    return sum;
 }
 
 /* Bucket 0: below 1 us; n: from 2^(n-1) us to below 2^n us. */
@@ -63,28 +136,50 @@ static unsigned bucket_of(uint64_t ns)
 
 void osspi_count_wait(OsspiCallKind kind, uint64_t ns)
 {
-    atomic_fetch_add_explicit(&numbers.calls[kind].wait[bucket_of(ns)], 1, memory_order_relaxed);
+    struct osspi_worker *worker = own();
+
+    if (worker)
+        osspi_bump(&worker->calls[kind].wait[bucket_of(ns)]);
+    else
+        atomic_fetch_add_explicit(&numbers.calls[kind].wait[bucket_of(ns)], 1,
+                                  memory_order_relaxed);
 }
 
 void osspi_count_run(OsspiCallKind kind, uint64_t ns)
 {
-    atomic_fetch_add_explicit(&numbers.calls[kind].run[bucket_of(ns)], 1, memory_order_relaxed);
+    struct osspi_worker *worker = own();
+
+    if (worker)
+        osspi_bump(&worker->calls[kind].run[bucket_of(ns)]);
+    else
+        atomic_fetch_add_explicit(&numbers.calls[kind].run[bucket_of(ns)], 1, memory_order_relaxed);
 }
 
-static void read_histogram(_Atomic uint64_t *buckets, OsspiHistogram *ret_histogram)
+/* ---- reading ---- */
+
+static void add_histogram(const _Atomic uint64_t *buckets, OsspiHistogram *histogram)
 {
-    ret_histogram->count = 0;
     for (int i = 0; i < OSSPI_HISTOGRAM_BUCKETS; i++) {
-        ret_histogram->bucket[i] = atomic_load_explicit(&buckets[i], memory_order_relaxed);
-        ret_histogram->count += ret_histogram->bucket[i];
+        uint64_t count = atomic_load_explicit(&buckets[i], memory_order_relaxed);
+
+        histogram->bucket[i] += count;
+        histogram->count += count;
     }
+}
+
+static void add_durations(const struct osspi_durations *durations, OsspiCallStatistics *calls)
+{
+    add_histogram(durations->wait, &calls->queue_wait);
+    add_histogram(durations->run, &calls->run_time);
 }
 
 void osspi_histograms(OsspiCallStatistics ret_calls[OsspiCallKindCount])
 {
     mend_after_fork();
     for (int kind = 0; kind < OsspiCallKindCount; kind++) {
-        read_histogram(numbers.calls[kind].wait, &ret_calls[kind].queue_wait);
-        read_histogram(numbers.calls[kind].run, &ret_calls[kind].run_time);
+        ret_calls[kind] = (OsspiCallStatistics){0};
+        add_durations(&numbers.calls[kind], &ret_calls[kind]);
+        for (struct osspi_worker *worker = first_record(); worker; worker = worker->next)
+            add_durations(&worker->calls[kind], &ret_calls[kind]);
     }
 }

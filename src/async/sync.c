@@ -24,7 +24,7 @@ SECURITY_STATUS osspi_call_run_blocking(struct osspi_job *job, struct osspi_turn
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
 
     if (handle)
-        status = osspi_call_begin(handle, &call);
+        status = osspi_call_begin(handle, sizeof(job->storage), &call);
     if (status != SEC_E_OK) {
         osspi_call_free(handle);
         return status;

@@ -82,7 +82,7 @@ static bool take_due(struct osspi_engine *engine, struct osspi_timer_entry *ret_
 
 static bool is_needed(struct osspi_engine *engine)
 {
-    return atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN || atomic_load(&engine->pending) > 0;
+    return atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN || osspi_engine_pending(engine) > 0;
 }
 
 static void *timer_main(void *data)

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 #include <openssl/core_dispatch.h>
+#include <openssl/crypto.h>
 #include <openssl/decoder.h>
 #include <openssl/encoder.h>
 #include <openssl/err.h>
@@ -176,6 +177,10 @@ static const struct osspi_crypto *make_inside(_Atomic(const struct osspi_crypto 
     OSSPI_LOCKED(&making);
     if (usable(atomic_load_explicit(place, memory_order_acquire)))
         return atomic_load_explicit(place, memory_order_acquire);
+    /* The first call of all decides: were the TLS library cleaned up at exit, a thread of ours that
+     * is still inside it would find its locks gone. */
+    if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL))
+        return NULL;
     ERR_set_mark();
     made = make_new();
     ERR_pop_to_mark();

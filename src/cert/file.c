@@ -21,6 +21,17 @@ static void closep(int *fd)
         close(*fd);
 }
 
+/* O_NONBLOCK: opening a pipe must not wait for a writer. It means nothing to regular files. */
+static int open_file(const char *path)
+{
+    int fd;
+
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    while (fd == NO_FILE && errno == EINTR); /* over a network a signal may come between */
+    return fd;
+}
+
 static SECURITY_STATUS open_failure(void)
 {
     switch (errno) {
@@ -73,8 +84,7 @@ static SECURITY_STATUS read_all(int fd, uint8_t *bytes, size_t size, size_t *ret
 SECURITY_STATUS osspi_file_read(const char *path, bool private_key,
                                 struct osspi_secret *ret_content)
 {
-    /* O_NONBLOCK: opening a pipe must not wait for a writer. It means nothing to regular files. */
-    int fd osspi_auto(closep) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd osspi_auto(closep) = open_file(path);
     struct osspi_secret content osspi_auto(osspi_secret_clear) = {0};
     struct stat facts;
     SECURITY_STATUS status;

@@ -11,8 +11,9 @@
 
 #include "base/lock.h"
 
-static _Atomic(void (*)(void)) exit_hook;       /* atomic */
-static _Atomic(void (*)(void)) thread_end_hook; /* atomic */
+static _Atomic(void (*)(void)) exit_hook;         /* atomic */
+static _Atomic(void (*)(void)) thread_begin_hook; /* atomic */
+static _Atomic(void (*)(void)) thread_end_hook;   /* atomic */
 static _Atomic uint32_t ended_epoch; /* atomic: fork epoch + 1 in which the hook has run */
 
 static void at_exit(void)
@@ -33,6 +34,19 @@ void osspi_exit_arm(void)
 void osspi_exit_set_hook(void (*hook)(void))
 {
     atomic_store(&exit_hook, hook);
+}
+
+void osspi_thread_begin(void)
+{
+    void (*hook)(void) = atomic_load(&thread_begin_hook);
+
+    if (hook)
+        hook();
+}
+
+void osspi_thread_begin_set_hook(void (*hook)(void))
+{
+    atomic_store(&thread_begin_hook, hook);
 }
 
 void osspi_thread_end(void)

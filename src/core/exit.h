@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * The end of the process.
+ * The end of the process, and what libraries do at both ends of a thread of ours.
  *
  * Handlers of atexit() run in reverse order. Ours has to run before that of any library whose code
  * our threads may be in, so it is armed again behind each such library's initialisation; it does
@@ -15,6 +15,15 @@ void osspi_exit_arm(void);
 
 /** What the handler calls; the engine's. */
 void osspi_exit_set_hook(void (*hook)(void));
+
+/**
+ * Lets a library make ready what it keeps for the calling thread, at the beginning of a worker: no
+ * call has to wait for it then.
+ */
+void osspi_thread_begin(void);
+
+/** What osspi_thread_begin() calls; the TLS side's. */
+void osspi_thread_begin_set_hook(void (*hook)(void));
 
 /**
  * Lets a library drop what it keeps for the calling thread, at the end of a thread of ours. Its own

@@ -316,6 +316,12 @@ void osspi_context_detail(struct osspi_context *context, const char *format, ...
     va_end(arguments);
 }
 
+void osspi_context_clear_detail(struct osspi_context *context)
+{
+    OSSPI_LOCKED(&context->detail_lock);
+    context->detail[0] = '\0';
+}
+
 size_t osspi_context_get_detail(struct osspi_context *context, char *buffer, size_t size)
 {
     size_t len;

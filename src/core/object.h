@@ -120,6 +120,9 @@ void osspi_context_set_state(struct osspi_context *context, enum osspi_context_s
 void osspi_context_detail(struct osspi_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** As osspi_context_detail() with no words. Thread-safe. */
+void osspi_context_clear_detail(struct osspi_context *context);
+
 /** Copies the detail; always NUL-terminates when size > 0. Returns the full length. */
 size_t osspi_context_get_detail(struct osspi_context *context, char *buffer, size_t size);
 

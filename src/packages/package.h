@@ -71,6 +71,11 @@ struct osspi_package {
     size_t cred_size;
     size_t ctx_size;
 
+    /** Legs act for their credential alone and give nobody anything of the user whose identity the
+     * thread has: no file, cache or token that is the user's. Then an asynchronous leg is accepted
+     * from any thread; else one with an identity of its own is refused (SEC_E_NOT_OWNER). */
+    bool legs_any_identity;
+
     /** Copies auth data while the call is queued, with everything reachable from it. A NULL result
      * with an error is kept and reported by the call itself. encoding_wide: the W entry point. */
     SECURITY_STATUS (*capture_auth)(const void *auth, bool encoding_wide, void **ret_captured);

@@ -138,8 +138,7 @@ static SECURITY_STATUS ask_all(struct peer_end *end)
     return SEC_E_OK;
 }
 
-/* One message, with the hooks around sealing and opening. */
-static SECURITY_STATUS tell(struct peer_end *from, struct peer_end *to)
+SECURITY_STATUS memory_tell(struct peer_end *from, struct peer_end *to)
 {
     uint8_t bytes[600];
     SecBuffer out[4] = {
@@ -172,7 +171,7 @@ static SECURITY_STATUS tell(struct peer_end *from, struct peer_end *to)
     return status;
 }
 
-static SECURITY_STATUS shut(struct peer_end *end)
+SECURITY_STATUS memory_shut(struct peer_end *end)
 {
     const DWORD token = SCHANNEL_SHUTDOWN;
     SECURITY_STATUS status;
@@ -201,10 +200,10 @@ static SECURITY_STATUS walk(struct peer_pair *pair, DWORD protocols, const char 
     peer_established(&pair->server);
     status = ask_all(&pair->client);
     if (status == SEC_E_OK)
-        status = tell(&pair->client, &pair->server);
+        status = memory_tell(&pair->client, &pair->server);
     if (status == SEC_E_OK)
-        status = tell(&pair->server, &pair->client);
-    return status == SEC_E_OK ? shut(&pair->client) : status;
+        status = memory_tell(&pair->server, &pair->client);
+    return status == SEC_E_OK ? memory_shut(&pair->client) : status;
 }
 
 SECURITY_STATUS memory_walk(const struct peer_form *form, const struct memory_hooks *hooks,

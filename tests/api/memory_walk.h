@@ -25,6 +25,13 @@ const struct peer_form *memory_form(size_t index, const struct memory_hooks *hoo
 SECURITY_STATUS memory_walk(const struct peer_form *form, const struct memory_hooks *hooks,
                             DWORD protocols, const char *certificate, bool verify);
 
+/** One message between two established ends, with the hooks around sealing and opening, and the
+ * legs for what is no data in between. Works on whatever waits at `to` as well. */
+SECURITY_STATUS memory_tell(struct peer_end *from, struct peer_end *to);
+
+/** The token and the leg that end a connection, with the hooks around both. */
+SECURITY_STATUS memory_shut(struct peer_end *end);
+
 /** No credential, no context and no call is left behind. */
 void memory_require_nothing_left(void);
 

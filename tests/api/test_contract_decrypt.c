@@ -291,6 +291,7 @@ static void shortened_records_end_the_context(const struct peer_form *form)
                 SECURITY_STATUS status = decrypt(&pair.server, &opened);
 
                 assert_true(status < 0 && status != SEC_E_INCOMPLETE_MESSAGE);
+                assert_int_not_equal(status, SEC_E_INTERNAL_ERROR); /* the peer did it, not we */
                 assert_int_equal(peer_send(&pair.server, &pair.client, "x", 1),
                                  SEC_E_CONTEXT_EXPIRED);
             }

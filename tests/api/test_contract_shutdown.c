@@ -4,6 +4,7 @@
  * Contract: ApplyControlToken and the end of a connection. Which tokens there are, what the next
  * leg makes of them in each state, who sees which status afterwards.
  */
+#include <opensspi.h>
 #include <string.h>
 
 #include "support/tls_raw.h"
@@ -96,6 +97,28 @@ static void s2_11_shutdown_of_a_half_open_handshake(const struct peer_form *form
     assert_int_equal(empty_leg(&pair.client, &wire), SEC_E_INCOMPLETE_MESSAGE);
     peer_clear(&wire.in);
     peer_close(&pair);
+}
+
+/* A peer that closes before the handshake is over has broken it off; nothing of ours has failed. */
+static void a_peer_closes_during_the_handshake(const struct peer_form *form)
+{
+    static const uint8_t close_notify[] = {
+        21, 3, 3, 0, 2, TLS1_ALERT_WARNING, TLS1_ALERT_CLOSE_NOTIFY};
+
+    for (size_t p = 0; p < 2; p++) {
+        const struct peer_setup setup = {.protocols = protocols[p]};
+        struct peer_pair pair;
+        char detail[80];
+
+        peer_open(&pair, form, &setup);
+        assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
+        peer_push(&pair.client.in, close_notify, sizeof(close_notify));
+        assert_int_equal(peer_step(&pair.client, &pair.server), SEC_E_ILLEGAL_MESSAGE);
+        assert_int_equal(OsspiGetErrorDetail(&pair.client.context, detail, sizeof(detail)),
+                         SEC_E_OK);
+        assert_non_null(strstr(detail, "closed during the handshake"));
+        peer_close(&pair);
+    }
 }
 
 static void s2_11_alert_in_a_half_open_handshake(const struct peer_form *form)
@@ -306,6 +329,7 @@ int main(void)
     static const struct peer_case cases[] = {
         PEER_CASE(s2_11_tokens),
         PEER_CASE(s2_11_shutdown_of_a_half_open_handshake),
+        PEER_CASE(a_peer_closes_during_the_handshake),
         PEER_CASE(s2_11_alert_in_a_half_open_handshake),
         PEER_CASE(s3_7_shutdown_in_both_orders),
         PEER_CASE(s3_7_both_close_at_once),

@@ -3,10 +3,12 @@
 /*
  * A thread that has taken another file system uid than the process does not get the process's
  * credentials by going through a worker, nor does the library act for the process on that thread.
- * Needs root; skipped otherwise.
+ * The legs of a package that uses nobody's identity (Schannel) are accepted from it, but no thread
+ * is started by it. Needs root; skipped otherwise.
  */
 #include "async/async_util.h"
 
+#include <schannel.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -107,6 +109,79 @@ static void other_identity_does_not_help_when_it_waits(void **state)
     async_call_clear(&call);
 }
 
+/* ---- a package whose legs use nobody's identity ---- */
+
+struct plain_leg {
+    CredHandle credential;
+    CtxtHandle context;
+    SspiAsyncContext *async;
+    SecBuffer token;
+    SecBufferDesc out;
+    ULONG attributes;
+};
+
+static void plain_leg_init(struct plain_leg *leg)
+{
+    memset(leg, 0, sizeof(*leg));
+    leg->async = SspiCreateAsyncContext();
+    TEST_REQUIRE(leg->async != NULL);
+    leg->token.BufferType = SECBUFFER_TOKEN;
+    leg->out = (SecBufferDesc){SECBUFFER_VERSION, 1, &leg->token};
+    TEST_REQUIRE_EQUAL(AcquireCredentialsHandleA(NULL, UNISP_NAME_A, SECPKG_CRED_OUTBOUND, NULL,
+                                                 NULL, NULL, NULL, &leg->credential, NULL),
+                       SEC_E_OK);
+}
+
+static SECURITY_STATUS plain_leg_queue(struct plain_leg *leg)
+{
+    return API(
+        SspiInitializeSecurityContextAsyncA(leg->async, &leg->credential, NULL, "identity.test",
+                                            ISC_REQ_STREAM | ISC_REQ_ALLOCATE_MEMORY, 0, 0, NULL, 0,
+                                            &leg->context, &leg->out, &leg->attributes, NULL));
+}
+
+static void plain_leg_clear(struct plain_leg *leg)
+{
+    if (leg->token.pvBuffer)
+        FreeContextBuffer(leg->token.pvBuffer);
+    if (SecIsValidHandle(&leg->context) && leg->context.dwLower != 0)
+        DeleteSecurityContext(&leg->context);
+    FreeCredentialsHandle(&leg->credential);
+    SspiFreeAsyncContext(leg->async);
+}
+
+static void *queue_plain_leg_as_other(void *data)
+{
+    struct plain_leg *leg = data;
+    CredHandle refused;
+
+    become(OTHER_UID);
+    TEST_REQUIRE_EQUAL(
+        API(SspiAcquireCredentialsHandleAsyncA(leg->async, NULL, UNISP_NAME_A, SECPKG_CRED_OUTBOUND,
+                                               NULL, NULL, NULL, NULL, &refused, NULL)),
+        SEC_E_NOT_OWNER);
+    TEST_REQUIRE_EQUAL(plain_leg_queue(leg), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(API(OsspiWaitAsyncCall(leg->async, OSSPI_INFINITE)), SEC_I_CONTINUE_NEEDED);
+    return NULL;
+}
+
+static void legs_that_use_no_identity_are_accepted_from_any_thread(void **state)
+{
+    struct async_crowd crowd;
+    struct plain_leg leg;
+
+    (void)state;
+    plain_leg_init(&leg);
+    run_as_other(queue_plain_leg_as_other, &leg);
+    plain_leg_clear(&leg);
+    /* With all workers busy it is the waiting thread that runs the leg. */
+    plain_leg_init(&leg);
+    async_occupy(&crowd);
+    run_as_other(queue_plain_leg_as_other, &leg);
+    async_vacate(&crowd);
+    plain_leg_clear(&leg);
+}
+
 /* ---- threads inherit their maker's identity ---- */
 
 static uint32_t fsuid_of_this_thread(void)
@@ -175,6 +250,25 @@ static void *start_as_other(void *data)
     return NULL;
 }
 
+static void *start_with_plain_leg_as_other(void *data)
+{
+    become(OTHER_UID);
+    TEST_REQUIRE_EQUAL(plain_leg_queue(data), SEC_E_NOT_OWNER);
+    TEST_REQUIRE_EQUAL(async_statistics().workers, 0);
+    return NULL;
+}
+
+static void case_first_plain_leg(void)
+{
+    struct plain_leg leg;
+
+    plain_leg_init(&leg);
+    run_as_other(start_with_plain_leg_as_other, &leg);
+    TEST_REQUIRE_EQUAL(plain_leg_queue(&leg), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(OsspiWaitAsyncCall(leg.async, OSSPI_INFINITE), SEC_I_CONTINUE_NEEDED);
+    plain_leg_clear(&leg);
+}
+
 static void case_first_call(void)
 {
     struct async_call call;
@@ -213,6 +307,8 @@ static int run_case(const char *name)
     context = async_context(&credential);
     if (strcmp(name, "first_call") == 0)
         case_first_call();
+    else if (strcmp(name, "first_plain_leg") == 0)
+        case_first_plain_leg();
     else if (strcmp(name, "whole_process") == 0)
         case_whole_process();
     else
@@ -227,6 +323,12 @@ static void first_call_by_another_identity_starts_nothing(void **state)
 {
     (void)state;
     assert_int_equal(async_run_self("first_call"), 0);
+}
+
+static void first_leg_without_identity_starts_nothing_either(void **state)
+{
+    (void)state;
+    assert_int_equal(async_run_self("first_plain_leg"), 0);
 }
 
 static void process_that_changes_as_a_whole_goes_on(void **state)
@@ -248,8 +350,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(other_identity_is_refused_at_queue_time),
         cmocka_unit_test(other_identity_may_delete),
         cmocka_unit_test(other_identity_does_not_help_when_it_waits),
+        cmocka_unit_test(legs_that_use_no_identity_are_accepted_from_any_thread),
         cmocka_unit_test(threads_made_for_another_identity_are_the_processs),
         cmocka_unit_test(first_call_by_another_identity_starts_nothing),
+        cmocka_unit_test(first_leg_without_identity_starts_nothing_either),
         cmocka_unit_test(process_that_changes_as_a_whole_goes_on),
     };
 

@@ -417,7 +417,11 @@ static SSL_SESSION *fake_session(int version)
 
     assert_non_null(session);
     assert_int_equal(SSL_SESSION_set_protocol_version(session, version), 1);
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    SSL_SESSION_set_time_ex(session, time(NULL));
+#else
     SSL_SESSION_set_time(session, time(NULL));
+#endif
     SSL_SESSION_set_timeout(session, 1000);
     return session;
 }

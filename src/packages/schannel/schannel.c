@@ -20,6 +20,7 @@ const struct osspi_package osspi_schannel_package = {
     .max_token = OSSPI_MAX_TOKEN,
     .cred_size = sizeof(struct osspi_schannel_credential),
     .ctx_size = sizeof(struct osspi_schannel_context),
+    .legs_any_identity = true, /* trusted roots are the machine's, keys are in the credential */
 
     .capture_auth = osspi_schannel_capture,
     .release_auth = osspi_schannel_capture_free,

@@ -131,11 +131,21 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The older function is deprecated where the newer one exists. */
+static int64_t made_at(const SSL_SESSION *session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    return SSL_SESSION_get_time_ex(session);
+#else
+    return SSL_SESSION_get_time(session);
+#endif
+}
+
 /* Own lifetime, the server's hint for the ticket, the lifespan since the first handshake and the
  * chain's validity: whichever ends first. */
 static int64_t last_use(const SSL_SESSION *session, const struct osspi_session_origin *origin)
 {
-    const int64_t made = SSL_SESSION_get_time(session);
+    const int64_t made = made_at(session);
     const unsigned long hint = SSL_SESSION_get_ticket_lifetime_hint(session);
     int64_t end = least(origin->expires, origin->not_after);
 

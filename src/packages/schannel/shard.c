@@ -18,7 +18,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/cancel.h"
 #include "base/cpu.h"
 #include "base/foreign.h"
 #include "base/memory.h"
@@ -26,6 +28,8 @@
 #include "core/options.h"
 #include "packages/schannel/credential.h"
 #include "packages/schannel/tls_internal.h"
+
+#define TRUST_MAX_LEN (64 << 20) /* bytes of a file of roots; all that there are make one */
 
 /* One place per shard, so that making one shard delays only those who want the same one. */
 struct place {
@@ -36,7 +40,8 @@ struct place {
 
 static struct place places[OSSPI_MAX_SHARDS]; /* guarded by each one's lock */
 
-static _Atomic uint32_t turn;        /* the next connection's shard, modulo the count */
+static _Atomic uint32_t turn;        /* the next thread's shard, modulo the count */
+static _Thread_local uint32_t mine;  /* this thread's shard + 1, 0: none */
 static _Atomic uint32_t shard_count; /* 0: not counted yet */
 
 static struct {
@@ -70,9 +75,18 @@ uint32_t osspi_shard_count(void)
     return count;
 }
 
-uint32_t osspi_shard_next(void)
+uint32_t osspi_shard_mine(void)
 {
-    return atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % osspi_shard_count();
+    if (mine == 0)
+        mine = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % osspi_shard_count() + 1;
+    return mine - 1;
+}
+
+uint32_t osspi_shard_first(void)
+{
+    if (mine != 0)
+        return mine - 1;
+    return atomic_load_explicit(&turn, memory_order_relaxed) % osspi_shard_count();
 }
 
 /* ---- configuration ---- */
@@ -115,10 +129,12 @@ static void run_modules(CONF *conf)
     sk_CONF_VALUE_free(others);
 }
 
-/* A missing or broken file leaves OpenSSL's defaults, as it does in OpenSSL's own context. */
-static void configure(OSSL_LIB_CTX *libctx)
+/* A missing or broken file leaves OpenSSL's defaults, as it does in OpenSSL's own context. False:
+ * it could not be read for want of memory or descriptors, and the next attempt may succeed. */
+static bool configure(OSSL_LIB_CTX *libctx)
 {
     OSSPI_LOCKED(&configuration_lock);
+    ERR_clear_error();
     char *file = CONF_get1_default_config_file();
     CONF *conf = NCONF_new_ex(libctx, NULL);
 
@@ -126,7 +142,7 @@ static void configure(OSSL_LIB_CTX *libctx)
         run_modules(conf);
     NCONF_free(conf);
     OPENSSL_free(file);
-    ERR_clear_error();
+    return osspi_tls_queue_status(SEC_E_OK) == SEC_E_OK;
 }
 
 /* ---- shards ---- */
@@ -178,10 +194,21 @@ static bool fill_shard(struct osspi_shard *shard)
     shard->bio_method = osspi_tls_bio_method();
     if (shard->bio_method == NULL)
         return false;
-    configure(shard->libctx);
+    if (!configure(shard->libctx))
+        return false;
     /* Also the proof that the providers are there: a shard without would be kept for ever. */
     shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
     return shard->ticket_cipher != NULL;
+}
+
+/* A worker that starts makes its shard and reads the trust store, ten milliseconds and more, while
+ * the others go on; no call waits for it. What fails here is tried again by who needs it. */
+static void make_ready(void)
+{
+    struct osspi_shard *shard = osspi_shard_get(osspi_shard_mine());
+
+    if (shard != NULL)
+        (void)osspi_shard_trust(shard);
 }
 
 static struct osspi_shard *make_shard(uint32_t index)
@@ -193,6 +220,7 @@ static struct osspi_shard *make_shard(uint32_t index)
         return NULL;
     /* If somebody did, ours has to run before OpenSSL's handler. */
     osspi_exit_arm();
+    osspi_thread_begin_set_hook(make_ready);
     osspi_thread_end_set_hook(OPENSSL_thread_stop);
     take_indices();
 
@@ -209,6 +237,7 @@ static struct osspi_shard *make_shard(uint32_t index)
 struct osspi_shard *osspi_shard_get(uint32_t index)
 {
     struct place *place = &places[index % OSSPI_MAX_SHARDS];
+    OSSPI_UNCANCELLED; /* files are read under the lock */
     OSSPI_LOCKED(&place->lock);
 
     if (place->epoch != osspi_fork_epoch()) {
@@ -242,6 +271,14 @@ static void choose_trust(const char **ret_file, const char **ret_dir)
         *ret_dir = X509_get_default_cert_dir();
 }
 
+/* OpenSSL would wait for the writer of a pipe, and read a device that has no end for ever. */
+static bool is_readable(const char *file)
+{
+    struct stat facts;
+
+    return stat(file, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= TRUST_MAX_LEN;
+}
+
 /* What cannot be read is not trusted: a bad path shows as SEC_E_UNTRUSTED_ROOT, never as trust in
  * something else. False: no memory, and the store is good for nothing. */
 static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
@@ -249,7 +286,8 @@ static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
     const char *file, *dir;
 
     choose_trust(&file, &dir);
-    if (file != NULL && X509_STORE_load_file_ex(store, file, shard->libctx, NULL) != 1 &&
+    if (file != NULL && is_readable(file) &&
+        X509_STORE_load_file_ex(store, file, shard->libctx, NULL) != 1 &&
         osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)
         return false;
     /* A folder is only noted here; certificates are read from it when they are asked for. */
@@ -261,6 +299,7 @@ static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
 
 X509_STORE *osspi_shard_trust(struct osspi_shard *shard)
 {
+    OSSPI_UNCANCELLED;
     OSSPI_LOCKED(&shard->trust_lock);
     OSSPI_IN_SHARD(shard);
     if (shard->trust == NULL) {

@@ -63,8 +63,15 @@ void osspi_shard_leave(struct osspi_shard_scope *scope);
 /** Keeps memory of the parent of a fork reachable. */
 void osspi_shard_abandon(struct osspi_abandoned *memory);
 
-/** The shard that the next connection should be pinned to; round robin. Thread-safe. */
-uint32_t osspi_shard_next(void);
+/**
+ * The shard for connections that this thread makes: threads that work side by side do so in
+ * different ones, and one thread's connections are together in its CPU's caches. Thread-safe.
+ */
+uint32_t osspi_shard_mine(void);
+
+/** The same without giving this thread one: what a credential is tried in. If the thread has none
+ * it is the shard of the next one to ask, which then finds it ready. Thread-safe. */
+uint32_t osspi_shard_first(void);
 
 /** The shard of that index (below osspi_shard_count()), made on first use. NULL: it cannot be made
  * (no memory, or OpenSSL is broken). Thread-safe. */

@@ -246,6 +246,11 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
 
 bool osspi_ticket_enable(SSL_CTX *ctx)
 {
+    struct osspi_ticket_key key;
+
+    /* Now, so that all children that are forked with the credential seal with one key. */
+    (void)osspi_ticket_sealing_key((int64_t)time(NULL), &key);
+    osspi_secure_zero(&key, sizeof(key));
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key) == 1 &&
            SSL_CTX_set_session_ticket_cb(ctx, on_issue, on_opened, NULL) == 1;
 }

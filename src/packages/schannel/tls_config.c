@@ -296,7 +296,7 @@ SECURITY_STATUS osspi_tls_credential_check(struct osspi_schannel_credential *cre
 {
     struct osspi_tls_config *config osspi_auto(unref_configp) = NULL;
 
-    return osspi_tls_config_get(credential, osspi_shard_next(), &config);
+    return osspi_tls_config_get(credential, osspi_shard_first(), &config);
 }
 
 void osspi_tls_credential_clear(struct osspi_schannel_credential *credential)

@@ -126,7 +126,7 @@ static SECURITY_STATUS make_ssl(struct osspi_tls *tls, const struct osspi_tls_se
 
 static SECURITY_STATUS build(struct osspi_tls *tls, const struct osspi_tls_setup *setup)
 {
-    uint32_t shard = osspi_shard_next();
+    uint32_t shard = osspi_shard_mine();
 
     if (!copy_setup(tls, setup))
         return SEC_E_INSUFFICIENT_MEMORY;

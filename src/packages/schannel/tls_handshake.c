@@ -50,11 +50,14 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
     OSSPI_IN_SHARD(tls->config->shard);
     ERR_clear_error();
     const int done = SSL_do_handshake(tls->ssl);
+    const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
     /* A read that found nothing is the only way to be asked for more. */
-    const bool wants_input = done != 1 && SSL_get_error(tls->ssl, done) == SSL_ERROR_WANT_READ;
+    const bool wants_input = error == SSL_ERROR_WANT_READ;
     const bool all_read = tls->in_len == 0;
     tls->in = NULL;
     tls->in_len = 0;
+    if (error == SSL_ERROR_ZERO_RETURN) /* OpenSSL calls it no error and gives no reason */
+        osspi_tls_fail_with(tls, SEC_E_ILLEGAL_MESSAGE, "the peer closed during the handshake");
     if (tls->no_memory || (done != 1 && !wants_input)) {
         osspi_tls_fail(tls, "SSL_do_handshake");
         return fail(tls);

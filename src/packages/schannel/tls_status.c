@@ -4,7 +4,9 @@
  * From what OpenSSL says to the statuses of SSPI, with words for a person; the tables of this file
  * are the one place for it. Works on the calling thread's OpenSSL error queue and leaves it empty.
  */
+#include <errno.h>
 #include <openssl/err.h>
+#include <openssl/proverr.h>
 #include <openssl/ssl.h>
 #include <openssl/sslerr.h>
 #include <stdarg.h>
@@ -96,6 +98,12 @@ static SECURITY_STATUS status_of_sent(uint8_t alert)
 
 static bool status_of_reason(unsigned long error, SECURITY_STATUS *ret_status)
 {
+    /* A sealed record that is shorter than what sealing adds, which the cipher finds and the TLS
+     * library calls its own fault. */
+    if (ERR_GET_LIB(error) == ERR_LIB_PROV && ERR_GET_REASON(error) == PROV_R_INVALID_AAD) {
+        *ret_status = SEC_E_MESSAGE_ALTERED;
+        return true;
+    }
     if (ERR_GET_LIB(error) != ERR_LIB_SSL)
         return false;
     for (size_t i = 0; i < OSSPI_COUNT_OF(reasons); i++) {
@@ -107,6 +115,16 @@ static bool status_of_reason(unsigned long error, SECURITY_STATUS *ret_status)
     return false;
 }
 
+/* Memory and descriptors alike: what was not there now may be there the next time. */
+static bool is_want_of_means(unsigned long error)
+{
+    const int reason = ERR_GET_REASON(error);
+
+    if (ERR_GET_LIB(error) == ERR_LIB_SYS)
+        return reason == ENOMEM || reason == EMFILE || reason == ENFILE;
+    return reason == ERR_R_MALLOC_FAILURE;
+}
+
 /* The first error is the cause, what follows is who passed it on. Empties the queue. */
 static unsigned long take_cause(bool *ret_no_memory)
 {
@@ -114,7 +132,7 @@ static unsigned long take_cause(bool *ret_no_memory)
 
     *ret_no_memory = false;
     for (unsigned long error = cause; error != 0; error = ERR_get_error()) {
-        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
+        if (is_want_of_means(error))
             *ret_no_memory = true;
     }
     return cause;
