@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * sspi bench handshake: asynchronous handshakes against inline ones, and what each does to a loop.
+ * sspi bench: asynchronous handshakes against inline ones, what each does to a loop, how that goes
+ * with the number of them, and what a trivial call costs.
  *
  * Rounds of both forms alternate within one run, so that a machine that gets slower or faster hits
  * both alike; what is printed are medians over rounds, and ratios beside absolute numbers.
@@ -18,23 +19,30 @@
 #include <opensspi.h>
 
 #include "bench.h"
+#include "bench_dispatch.h"
+#include "bench_report.h"
 #include "net.h"
 #include "options.h"
 #include "text.h"
 #include "tls.h"
 
-#define ROUNDS_MAX 101
-
 static const char help[] =
-    "Usage: sspi bench handshake --cert FILE [--key FILE] [OPTION...]\n"
+    "Usage: sspi bench handshake|loop|scale --cert FILE [--key FILE] [OPTION...]\n"
+    "       sspi bench dispatch [OPTION...]\n"
     "\n"
-    "Makes full TLS handshakes, client and server in one process through memory, in two ways: "
+    "handshake  makes full TLS handshakes, client and server in one process through memory, "
     "inline\n"
-    "(synchronous calls on one thread) and asynchronously (the calls run on the library's "
-    "workers,\n"
-    "the thread drains a completion queue). Shows handshakes per second, CPU time, and by how "
-    "much\n"
-    "a 1 ms ticker on that thread was late. Both forms do the same work, in alternating rounds.\n"
+    "           (synchronous calls on one thread) and asynchronously (the calls run on the\n"
+    "           library's workers, the thread drains a completion queue). Shows handshakes per\n"
+    "           second, CPU time, and by how much a 1 ms ticker on that thread was late\n"
+    "loop       the same with 200 handshakes at a time: what they do to an event loop\n"
+    "scale      the same with 1, 10, 100 ... handshakes at a time, up to --live\n"
+    "dispatch   makes the cheapest call there is against uv_queue_work with an empty function;\n"
+    "           needs no certificate\n"
+    "\n"
+    "All forms do the same work, in alternating rounds; who begins alternates too. Numbers are\n"
+    "medians over rounds. Comparisons with OpenSSL used directly need more than this command:\n"
+    "script/bench of the sources makes them.\n"
     "\n"
     "  --cert FILE        the server's certificate with its chain, PEM (required)\n"
     "  --key FILE         its key, PEM; default: in the same file\n"
@@ -43,10 +51,11 @@ static const char help[] =
     "verifies\n"
     "  --name NAME        name that the certificate is for, default localhost\n"
     "  --tls 1.2|1.3      only this version\n"
-    "  --count N          handshakes a round, default 200\n"
-    "  --live N           handshakes at a time, default 64\n"
+    "  --count N          handshakes or calls a round; default 200 handshakes, 20000 calls\n"
+    "  --live N           handshakes or calls at a time; default 64, loop 200, scale and\n"
+    "                     dispatch 1000\n"
     "  --rounds N         rounds of each form, default 5\n"
-    "  --seconds N        begin no new round after this time, default 60\n"
+    "  --seconds N        begin no new round after this time, default 60; of scale: in each step\n"
     "  --workers N        threads for asynchronous calls; default: one per CPU\n"
     "  --json             as JSON\n"
     "\n"
@@ -54,155 +63,16 @@ static const char help[] =
     "  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \\\n"
     "      -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem\n"
     "  sspi bench handshake --cert cert.pem --key key.pem --ca cert.pem\n"
-    "  sspi bench handshake --cert cert.pem --key key.pem --count 200 --live 200 --workers 1\n"
+    "  sspi bench loop --cert cert.pem --key key.pem --workers 1\n"
+    "  sspi bench dispatch --live 1 --count 2000\n"
     "\n" TOOL_EXIT_HELP;
 
 struct arguments {
     struct tls_options server, client;
     const char *ca, *name;
     unsigned count, live, rounds, seconds, workers;
-    bool json;
+    bool json, scale;
 };
-
-/* One form, over all its rounds. */
-struct form {
-    struct bench_round rounds[ROUNDS_MAX];
-    struct bench_delays delays;
-};
-
-struct measurement {
-    struct form inline_form, async_form;
-    unsigned rounds; /* done, of each form */
-};
-
-/* --- Statistics ----------------------------------------------------------------------------------
- */
-
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static int compare_delays(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, unsigned count)
-{
-    qsort(values, count, sizeof(values[0]), compare_doubles);
-    return count == 0 ? 0 : (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
-static double median_rate(const struct form *form, unsigned rounds, unsigned count)
-{
-    double values[ROUNDS_MAX];
-    for (unsigned i = 0; i < rounds; i++)
-        values[i] = count / form->rounds[i].seconds;
-    return median(values, rounds);
-}
-
-static double median_cpu(const struct form *form, unsigned rounds, unsigned count)
-{
-    double values[ROUNDS_MAX];
-    for (unsigned i = 0; i < rounds; i++)
-        values[i] = (double)form->rounds[i].cpu_us / count;
-    return median(values, rounds);
-}
-
-/* In milliseconds; the delays are sorted. */
-static double delay_at(const struct bench_delays *delays, double share)
-{
-    if (delays->count == 0)
-        return 0;
-    size_t index = (size_t)(share * (double)(delays->count - 1) + 0.5);
-    return delays->values[index] / 1000.0;
-}
-
-static double longest_call(const struct form *form, unsigned rounds)
-{
-    uint64_t longest = 0;
-    for (unsigned i = 0; i < rounds; i++) {
-        if (form->rounds[i].longest_call_us > longest)
-            longest = form->rounds[i].longest_call_us;
-    }
-    return (double)longest / 1000.0;
-}
-
-/* --- Report --------------------------------------------------------------------------------------
- */
-
-/* The numbers that are shown, in this order; values of both forms. */
-struct figure {
-    const char *name, *json_name;
-    double inline_value, async_value;
-};
-
-#define FIGURES 6
-
-static void make_figures(struct measurement *m, unsigned count, struct figure figures[FIGURES])
-{
-    struct form *a = &m->inline_form, *b = &m->async_form;
-    qsort(a->delays.values, a->delays.count, sizeof(uint32_t), compare_delays);
-    qsort(b->delays.values, b->delays.count, sizeof(uint32_t), compare_delays);
-    figures[0] =
-        (struct figure){"handshakes per second", "handshakes_per_second",
-                        median_rate(a, m->rounds, count), median_rate(b, m->rounds, count)};
-    figures[1] = (struct figure){"CPU per handshake, us", "cpu_us_per_handshake",
-                                 median_cpu(a, m->rounds, count), median_cpu(b, m->rounds, count)};
-    figures[2] = (struct figure){"loop late by, ms: median", "loop_delay_p50_ms",
-                                 delay_at(&a->delays, 0.5), delay_at(&b->delays, 0.5)};
-    figures[3] = (struct figure){"                  99 of 100", "loop_delay_p99_ms",
-                                 delay_at(&a->delays, 0.99), delay_at(&b->delays, 0.99)};
-    figures[4] = (struct figure){"                  at most", "loop_delay_max_ms",
-                                 delay_at(&a->delays, 1), delay_at(&b->delays, 1)};
-    figures[5] = (struct figure){"longest step on it, ms", "longest_step_ms",
-                                 longest_call(a, m->rounds), longest_call(b, m->rounds)};
-}
-
-static void print_text(const struct arguments *arguments, const struct bench *bench,
-                       const struct measurement *m, const struct figure figures[FIGURES])
-{
-    printf("%s, %s, %s; certificate %s\n", bench->facts.protocol, bench->facts.suite,
-           bench->facts.group[0] ? bench->facts.group : "key exchange unknown",
-           arguments->ca ? "verified by the client" : "not verified, in neither form");
-    printf("%u handshakes a round, %u at a time; %u rounds of each form, alternating\n\n",
-           arguments->count, arguments->live, m->rounds);
-    printf("%-28s %12s %12s %14s\n", "", "inline", "asynchronous", "async/inline");
-    for (unsigned i = 0; i < FIGURES; i++) {
-        const struct figure *figure = &figures[i];
-        printf("%-28s %12.*f %12.*f", figure->name, figure->inline_value >= 100 ? 0 : 2,
-               figure->inline_value, figure->async_value >= 100 ? 0 : 2, figure->async_value);
-        if (figure->inline_value > 0)
-            printf(" %13.3fx\n", figure->async_value / figure->inline_value);
-        else
-            printf(" %14s\n", "-");
-    }
-}
-
-static bool print_json(const struct arguments *arguments, const struct bench *bench,
-                       const struct measurement *m, const struct figure figures[FIGURES])
-{
-    json_t *root = json_pack("{s:i, s:i, s:i, s:b}", "count", (int)arguments->count, "live",
-                             (int)arguments->live, "rounds", (int)m->rounds, "verified",
-                             arguments->ca != NULL);
-    bool done = root && facts_json(&bench->facts, root);
-    for (unsigned i = 0; done && i < FIGURES; i++) {
-        const struct figure *figure = &figures[i];
-        json_t *value =
-            json_pack("{s:f, s:f}", "inline", figure->inline_value, "async", figure->async_value);
-        if (value && figure->inline_value > 0)
-            json_object_set_new(value, "ratio",
-                                json_real(figure->async_value / figure->inline_value));
-        done = json_object_set_new(root, figure->json_name, value) == 0;
-    }
-    done = done && json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 &&
-           putchar('\n') != EOF;
-    json_decref(root);
-    return done;
-}
 
 /* --- Measuring -----------------------------------------------------------------------------------
  */
@@ -223,7 +93,8 @@ static int run_round(struct bench *bench, bool async, unsigned count, struct ben
     return TOOL_FAILED;
 }
 
-static int measure(const struct arguments *arguments, struct bench *bench, struct measurement *m)
+static int measure(const struct arguments *arguments, struct bench *bench,
+                   struct bench_measurement *m)
 {
     /* Threads, shards and caches come into being here, not in the first round. */
     struct bench_round warm_up;
@@ -236,7 +107,7 @@ static int measure(const struct arguments *arguments, struct bench *bench, struc
     for (unsigned i = 0; i < arguments->rounds && code == TOOL_OK; i++) {
         if (i > 0 && net_now_ms() >= end_ms)
             break;
-        struct form *forms[2] = {&m->inline_form, &m->async_form};
+        struct bench_form *forms[2] = {&m->inline_form, &m->async_form};
         for (unsigned k = 0; k < 2 && code == TOOL_OK; k++) {
             bool async = (k + i) % 2 == 1; /* who begins alternates too */
             code = run_round(bench, async, arguments->count, &forms[async]->delays,
@@ -248,52 +119,144 @@ static int measure(const struct arguments *arguments, struct bench *bench, struc
     return code;
 }
 
-static int report(const struct arguments *arguments, const struct bench *bench,
-                  struct measurement *m)
+static void clear(struct bench_measurement *m)
 {
-    struct figure figures[FIGURES];
-    make_figures(m, arguments->count, figures);
+    free(m->inline_form.delays.values);
+    free(m->async_form.delays.values);
+    *m = (struct bench_measurement){.rounds = 0};
+}
+
+static int complain_print(void)
+{
+    text_complain("the report could not be printed");
+    return TOOL_LOCAL;
+}
+
+/* --- handshake, loop -----------------------------------------------------------------------------
+ */
+
+static int report(const struct arguments *arguments, const struct bench *bench,
+                  struct bench_measurement *m)
+{
+    struct bench_figure figures[BENCH_FIGURES];
+    bench_figures(m, arguments->count, figures);
     if (!arguments->json) {
-        print_text(arguments, bench, m, figures);
-    } else if (!print_json(arguments, bench, m, figures)) {
-        text_complain("the report could not be printed");
-        return TOOL_LOCAL;
+        bench_print_title(bench, arguments->ca != NULL);
+        printf("%u handshakes a round, %u at a time; %u rounds of each form, alternating\n\n",
+               arguments->count, arguments->live, m->rounds);
+        bench_print_figures(figures);
+        return TOOL_OK;
     }
+    json_t *root = json_pack("{s:i, s:i, s:i, s:b}", "count", (int)arguments->count, "live",
+                             (int)arguments->live, "rounds", (int)m->rounds, "verified",
+                             arguments->ca != NULL);
+    bool done = root && facts_json(&bench->facts, root) && bench_figures_json(figures, root);
+    return bench_json_print(root) && done ? TOOL_OK : complain_print();
+}
+
+static int measure_once(const struct arguments *arguments, struct bench *bench,
+                        struct bench_measurement *m)
+{
+    int code = measure(arguments, bench, m);
+    if (code == TOOL_OK)
+        code = report(arguments, bench, m);
+    clear(m);
+    return code;
+}
+
+/* --- scale ---------------------------------------------------------------------------------------
+ */
+
+static int report_step(const struct arguments *step, const struct bench *bench,
+                       struct bench_measurement *m, json_t *steps)
+{
+    struct bench_figure figures[BENCH_FIGURES];
+    bench_figures(m, step->count, figures);
+    if (steps) {
+        json_t *object = json_pack("{s:i, s:i, s:i}", "live", (int)step->live, "count",
+                                   (int)step->count, "rounds", (int)m->rounds);
+        bool done = bench_figures_json(figures, object);
+        return json_array_append_new(steps, object) == 0 && done ? TOOL_OK : complain_print();
+    }
+    if (step->live == 1) {
+        bench_print_title(bench, step->ca != NULL);
+        printf("\n%8s %8s %14s %14s %14s %12s\n", "live", "rounds", "inline/s", "async/s",
+               "async/inline", "p99 late");
+    }
+    printf("%8u %8u %14.0f %14.0f %13.3fx", step->live, m->rounds, figures[0].inline_value,
+           figures[0].async_value, figures[0].async_value / figures[0].inline_value);
+    if (figures[3].inline_value > 0)
+        printf(" %11.3fx\n", figures[3].async_value / figures[3].inline_value);
+    else
+        printf(" %12s\n", "-");
+    fflush(stdout);
     return TOOL_OK;
 }
 
-static int run(struct arguments *arguments)
+static int measure_steps(const struct arguments *arguments, struct bench *bench,
+                         struct bench_measurement *m)
+{
+    struct arguments step = *arguments;
+    json_t *steps = arguments->json ? json_array() : NULL;
+    int code = TOOL_OK;
+    for (unsigned live = 1; code == TOOL_OK;
+         live = live * 10 > arguments->live ? arguments->live : live * 10) {
+        bench->live = step.live = live;
+        step.count = live > arguments->count ? live : arguments->count;
+        code = measure(&step, bench, m);
+        if (code == TOOL_OK)
+            code = report_step(&step, bench, m, steps);
+        clear(m);
+        if (live >= arguments->live)
+            break;
+    }
+    if (!arguments->json)
+        return code;
+    json_t *root = json_pack("{s:b, s:o}", "verified", arguments->ca != NULL, "steps", steps);
+    bool done = root && facts_json(&bench->facts, root);
+    if (code != TOOL_OK) {
+        json_decref(root);
+        return code;
+    }
+    return bench_json_print(root) && done ? TOOL_OK : complain_print();
+}
+
+/* --- The command ---------------------------------------------------------------------------------
+ */
+
+static int open_bench(struct arguments *arguments, struct bench *bench)
 {
     int code = tls_configure(arguments->ca, arguments->workers);
-    struct bench bench = {.live = arguments->live, .target = arguments->name};
     if (!arguments->ca) {
-        bench.client_flags = ISC_REQ_MANUAL_CRED_VALIDATION;
+        bench->client_flags = ISC_REQ_MANUAL_CRED_VALIDATION;
         arguments->client.flags |= SCH_CRED_MANUAL_CRED_VALIDATION;
     }
-    SecInvalidateHandle(&bench.client);
-    SecInvalidateHandle(&bench.server);
     if (code == TOOL_OK)
-        code = tls_acquire(&arguments->server, &bench.server);
+        code = tls_acquire(&arguments->server, &bench->server);
     if (code == TOOL_OK)
-        code = tls_acquire(&arguments->client, &bench.client);
-    SECURITY_STATUS status = code == TOOL_OK ? OsspiCreateCompletionQueue(&bench.queue) : SEC_E_OK;
+        code = tls_acquire(&arguments->client, &bench->client);
+    SECURITY_STATUS status = code == TOOL_OK ? OsspiCreateCompletionQueue(&bench->queue) : SEC_E_OK;
     if (status != SEC_E_OK) {
         text_complain_status("cannot make a completion queue", status, NULL);
         code = TOOL_LOCAL;
     }
-    struct measurement *m = calloc(1, sizeof(*m));
+    return code;
+}
+
+static int run(struct arguments *arguments)
+{
+    struct bench bench = {.live = arguments->live, .target = arguments->name};
+    SecInvalidateHandle(&bench.client);
+    SecInvalidateHandle(&bench.server);
+    int code = open_bench(arguments, &bench);
+    struct bench_measurement *m = calloc(1, sizeof(*m));
     if (code == TOOL_OK && !m) {
         text_complain("out of memory");
         code = TOOL_LOCAL;
     }
     if (code == TOOL_OK)
-        code = measure(arguments, &bench, m);
-    if (code == TOOL_OK)
-        code = report(arguments, &bench, m);
-    if (m) {
-        free(m->inline_form.delays.values);
-        free(m->async_form.delays.values);
-    }
+        code = arguments->scale ? measure_steps(arguments, &bench, m)
+                                : measure_once(arguments, &bench, m);
     free(m);
     if (SecIsValidHandle(&bench.client))
         FreeCredentialsHandle(&bench.client);
@@ -305,14 +268,39 @@ static int run(struct arguments *arguments)
     return code;
 }
 
+static int run_dispatch(const struct arguments *arguments)
+{
+    const struct bench_dispatch_options options = {
+        .in_flight = arguments->live,
+        .count = arguments->count,
+        .rounds = arguments->rounds,
+        .seconds = arguments->seconds,
+        .workers = arguments->workers,
+        .json = arguments->json,
+    };
+    int code = tls_configure(NULL, arguments->workers);
+    return code == TOOL_OK ? bench_dispatch(&options) : code;
+}
+
+/* What was not said on the command line. */
+static void set_defaults(struct arguments *arguments, const char *what)
+{
+    bool dispatch = strcmp(what, "dispatch") == 0;
+    if (arguments->count == 0)
+        arguments->count = dispatch ? 20000 : 200;
+    arguments->scale = strcmp(what, "scale") == 0;
+    if (arguments->live == 0)
+        arguments->live = dispatch || arguments->scale ? 1000
+                          : strcmp(what, "loop") == 0  ? 200
+                                                       : 64;
+}
+
 int cmd_bench(int argc, char **argv)
 {
     const char *what = NULL;
     struct arguments arguments = {
         .server = {.server = true, .flags = SCH_CRED_DISABLE_RECONNECTS},
         .name = "localhost",
-        .count = 200,
-        .live = 64,
         .rounds = 5,
         .seconds = 60,
     };
@@ -325,7 +313,7 @@ int cmd_bench(int argc, char **argv)
         {"tls", OPTION_TLS, &arguments.server.version, 0, 0},
         {"count", OPTION_NUMBER, &arguments.count, 1, 1000000},
         {"live", OPTION_NUMBER, &arguments.live, 1, 30000},
-        {"rounds", OPTION_NUMBER, &arguments.rounds, 1, ROUNDS_MAX},
+        {"rounds", OPTION_NUMBER, &arguments.rounds, 1, BENCH_ROUNDS_MAX},
         {"seconds", OPTION_NUMBER, &arguments.seconds, 1, 86400},
         {"workers", OPTION_NUMBER, &arguments.workers, 1, 1024},
         {"json", OPTION_FLAG, &arguments.json, 0, 0},
@@ -335,8 +323,14 @@ int cmd_bench(int argc, char **argv)
     int code = options_read(&set, argc, argv);
     if (code != OPTIONS_GO)
         return code;
-    if (strcmp(what, "handshake") != 0)
-        return text_usage("bench", "there is no benchmark '%s', only 'handshake'", what);
+    set_defaults(&arguments, what);
+    if (strcmp(what, "dispatch") == 0)
+        return run_dispatch(&arguments);
+    if (strcmp(what, "handshake") != 0 && strcmp(what, "loop") != 0 && strcmp(what, "scale") != 0)
+        return text_usage("bench",
+                          "there is no benchmark '%s', only handshake, loop, scale and "
+                          "dispatch",
+                          what);
     if (!arguments.server.cert)
         return text_usage("bench", "the server needs a certificate: --cert FILE. The help says "
                                    "how to make one");

@@ -22,10 +22,9 @@
 static const char help[] =
     "Usage: sspi serve [DIR] --cert FILE [OPTION...]\n"
     "\n"
-    "Serves a directory (default: this one) over HTTPS, HTTP/1.1, GET and HEAD. Every leg of "
-    "every\n"
-    "handshake is an asynchronous call; the thread that runs the event loop never does one "
-    "itself.\n"
+    "Serves a directory (default: this one) over HTTPS: HTTP/2 and HTTP/1.1, GET and HEAD. Every\n"
+    "leg of every handshake is an asynchronous call; the thread that runs the event loop never\n"
+    "does one itself, and never waits for the disk.\n"
     "Symbolic links are not followed, names that begin with a dot are not served.\n"
     "\n"
     "  --cert FILE            certificate with its chain, PEM (required)\n"
@@ -33,7 +32,9 @@ static const char help[] =
     "  --password SOURCE      of the key: pass:TEXT, env:NAME or file:PATH\n"
     "  --address ADDRESS      where to listen, default 127.0.0.1\n"
     "  --port N               default 8443; 0 = any free one\n"
-    "  --alpn LIST            application protocols, default http/1.1; \"\" = none\n"
+    "  --alpn LIST            application protocols, default h2,http/1.1; the first one that the\n"
+    "                         client has too is taken; h2 is HTTP/2, all else is answered in\n"
+    "                         HTTP/1.1; \"\" = none\n"
     "  --tls 1.2|1.3          only this version\n"
     "  --no-tickets           no session resumption\n"
     "  --workers N            threads for handshakes; default: one per CPU\n"
@@ -42,6 +43,11 @@ static const char help[] =
     "  --idle-timeout MS      for a request to arrive and a chunk to leave, default 15000\n"
     "  --seconds N            stop after this time; default: on SIGINT or SIGTERM\n"
     "  --verbose              a line for each request and each failure\n"
+    "  --status PATH          at PATH, a page that shows live what the server and the library do:\n"
+    "                         handshakes, queue, latencies, loop delay; at PATH.json the numbers.\n"
+    "                         It has no password: only clients of this machine (127.0.0.0/8, ::1)\n"
+    "                         get it, others 403. Behind a proxy here everybody is such a client.\n"
+    "  --status-any           the status page for every client; not on a public network\n"
     "\n"
     "One line tells when it is ready: listening on https://127.0.0.1:8443/\n"
     "\n"
@@ -50,6 +56,7 @@ static const char help[] =
     "      -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem\n"
     "  sspi serve public --cert cert.pem --key key.pem --verbose\n"
     "  curl --cacert cert.pem https://localhost:8443/\n"
+    "  sspi serve public --cert cert.pem --key key.pem --status /status\n"
     "\n" TOOL_EXIT_HELP;
 
 struct arguments {
@@ -97,6 +104,15 @@ static int serve(const struct arguments *arguments)
     return code;
 }
 
+/* A path that is compared with requests byte by byte, so nothing in it may be written two ways. */
+static bool is_plain_path(const char *path)
+{
+    size_t len = strlen(path);
+    return path[0] == '/' && len > 1 && len < 200 && path[len - 1] != '/' && !strstr(path, "//") &&
+           len ==
+               strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.");
+}
+
 int cmd_serve(int argc, char **argv)
 {
     struct arguments arguments = {
@@ -106,7 +122,7 @@ int cmd_serve(int argc, char **argv)
                    .handshake_ms = 10000,
                    .idle_ms = 15000},
         .tls = {.server = true},
-        .alpn = "http/1.1",
+        .alpn = "h2,http/1.1",
         .directory = ".",
     };
     const struct option_spec specs[] = {
@@ -123,6 +139,8 @@ int cmd_serve(int argc, char **argv)
         {"handshake-timeout", OPTION_NUMBER, &arguments.server.handshake_ms, 1, 3600000},
         {"idle-timeout", OPTION_NUMBER, &arguments.server.idle_ms, 1, 3600000},
         {"seconds", OPTION_NUMBER, &arguments.server.seconds, 1, 1000000},
+        {"status", OPTION_TEXT, &arguments.server.status_path, 0, 0},
+        {"status-any", OPTION_FLAG, &arguments.server.status_any, 0, 0},
         {"verbose", OPTION_FLAG, &arguments.server.verbose, 0, 0},
         {NULL, OPTION_FLAG, NULL, 0, 0},
     };
@@ -132,6 +150,11 @@ int cmd_serve(int argc, char **argv)
         return code;
     if (!arguments.tls.cert)
         return text_usage("serve", "a server needs a certificate: --cert FILE");
+    if (arguments.server.status_path && !is_plain_path(arguments.server.status_path))
+        return text_usage("serve", "--status takes a path like /status, not '%s'",
+                          arguments.server.status_path);
+    if (arguments.server.status_any && !arguments.server.status_path)
+        return text_usage("serve", "--status-any means nothing without --status PATH");
     arguments.server.tickets = !arguments.no_tickets;
     if (arguments.no_tickets)
         arguments.tls.flags |= SCH_CRED_DISABLE_RECONNECTS;

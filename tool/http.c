@@ -4,17 +4,13 @@
  * HTTP/1.1 (RFC 9110, 9112) for `sspi serve`.
  *
  * http-parser does the reading; what is here sets limits, pauses it after each request, and writes
- * answers. A request that breaks a rule is answered and its connection closed, so that nothing
- * that follows can be taken for a request of its own.
+ * the heads of answers. A request that breaks a rule is answered and its connection closed, so that
+ * nothing that follows can be taken for a request of its own.
  */
 #include "http.h"
 
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "files.h"
 
 static struct http_request *request_of(http_parser *parser)
 {
@@ -134,96 +130,19 @@ bool http_request_feed(struct http_request *request, const void *data, size_t le
     return request->complete || request->refusal;
 }
 
-static void http_date(time_t time, char *buffer, size_t size)
+bool http_keeps_alive(const struct http_request *request)
 {
-    struct tm parts;
-    if (!gmtime_r(&time, &parts) ||
-        strftime(buffer, size, "%a, %d %b %Y %H:%M:%S GMT", &parts) == 0)
-        buffer[0] = '\0';
+    return !request->refusal && http_should_keep_alive(&request->parser) &&
+           !request->parser.upgrade;
 }
 
-/* The page that goes with a status other than 200. */
-static bool write_page(struct http_response *response)
+bool http_write_head(const struct answer *answer, bool keep_alive, struct bytes *head)
 {
-    const char *words = http_status_str((enum http_status)response->status);
-    return bytes_printf(&response->body, "<!doctype html>\n<title>%d %s</title>\n<h1>%d %s</h1>\n",
-                        response->status, words, response->status, words);
-}
-
-/* The target of a 301: the path with its slash. A leading "//" would name another host. */
-static bool write_location(struct http_response *response, const struct http_request *request)
-{
-    const char *path = request->target;
-    size_t len = request->target_len;
-    const char *query = memchr(path, '?', len);
-    if (query)
-        len = (size_t)(query - path);
-    while (len > 1 && path[1] == '/') {
-        path++;
-        len--;
-    }
-    return bytes_printf(&response->head, "Location: %.*s/\r\n", (int)len, path);
-}
-
-static bool write_head(struct http_response *response, const struct http_request *request,
-                       const struct files_found *found)
-{
-    char date[40], modified[40] = "";
-    http_date(time(NULL), date, sizeof(date));
-    if (found->fd >= 0)
-        http_date(found->modified, modified, sizeof(modified));
-
-    struct bytes *head = &response->head;
-    bool done =
-        bytes_printf(head, "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: sspi\r\n", response->status,
-                     http_status_str((enum http_status)response->status), date);
-    done = done && bytes_printf(head, "Content-Type: %s\r\nContent-Length: %llu\r\n", found->type,
-                                (unsigned long long)response->length);
-    done = done && bytes_printf(head, "X-Content-Type-Options: nosniff\r\n");
-    if (modified[0])
-        done = done && bytes_printf(head, "Last-Modified: %s\r\n", modified);
-    if (response->status == 405)
-        done = done && bytes_printf(head, "Allow: GET, HEAD\r\n");
-    if (response->status == 301)
-        done = done && write_location(response, request);
-    return done && bytes_printf(head, "Connection: %s\r\n\r\n",
-                                response->keep_alive ? "keep-alive" : "close");
-}
-
-bool http_respond(struct http_request *request, int root, struct http_response *ret_response)
-{
-    struct http_response response = {.status = request->refusal, .fd = -1};
-    struct files_found found = {.fd = -1};
-    if (!request->refusal) {
-        response.status = files_open(root, request->target, request->target_len, &found);
-        response.keep_alive = http_should_keep_alive(&request->parser) && !request->parser.upgrade;
-    }
-    response.fd = found.fd;
-    response.body = found.body;
-    bool done = true;
-    if (response.status != 200) {
-        found.type = "text/html; charset=utf-8";
-        bytes_clear(&response.body);
-        done = write_page(&response);
-    }
-    response.length = response.fd >= 0 ? found.size : response.body.len;
-    done = done && write_head(&response, request, &found);
-    if (!done) {
-        http_response_clear(&response);
-        *ret_response = response;
-        return false;
-    }
-    if (request->headers_done && request->parser.method == HTTP_HEAD)
-        response.length = 0;
-    *ret_response = response;
-    return true;
-}
-
-void http_response_clear(struct http_response *response)
-{
-    if (response->fd >= 0)
-        close(response->fd);
-    bytes_clear(&response->head);
-    bytes_clear(&response->body);
-    *response = (struct http_response){.fd = -1};
+    bool done = bytes_printf(head, "HTTP/1.1 %d %s\r\n", answer->status,
+                             http_status_str((enum http_status)answer->status));
+    const char *place = NULL, *name, *value;
+    while (done && answer_next(answer, &place, &name, &value))
+        done = bytes_printf(head, "%s: %s\r\n", name, value);
+    return done &&
+           bytes_printf(head, "Connection: %s\r\n\r\n", keep_alive ? "keep-alive" : "close");
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * HTTP/1.1 for `sspi serve`: requests in (http-parser reads them), answers out (GET and HEAD only).
+ * HTTP/1.1 for `sspi serve`: requests in (http-parser reads them), heads of answers out.
  *
- * Knows neither sockets nor TLS: plaintext is fed in, and an answer is a head, a body in memory or
- * an open file. One request at a time; what follows a complete request is left to the caller.
+ * Knows neither sockets nor TLS nor files: plaintext is fed in, and an answer's head comes out as
+ * bytes. One request at a time; what follows a complete request is left to the caller. The limits
+ * are those of HTTP/2 as well.
  */
 #ifndef SSPI_TOOL_HTTP_H
 #define SSPI_TOOL_HTTP_H
@@ -15,6 +16,7 @@
 
 #include <http_parser.h>
 
+#include "answer.h"
 #include "bytes.h"
 
 #define HTTP_TARGET_SIZE 4096
@@ -34,15 +36,6 @@ struct http_request {
     int refusal; /* HTTP status to answer at once, or 0 */
 };
 
-struct http_response {
-    int status;
-    bool keep_alive;
-    struct bytes head;
-    struct bytes body; /* what to send after the head, if there is no file */
-    int fd;            /* or a file, else -1 */
-    uint64_t length;   /* bytes after the head that are really sent: 0 for HEAD */
-};
-
 /** Makes the object ready for a connection's first request. */
 void http_request_init(struct http_request *request);
 
@@ -58,14 +51,10 @@ void http_request_next(struct http_request *request);
 bool http_request_feed(struct http_request *request, const void *data, size_t len,
                        size_t *ret_used);
 
-/**
- * Answers a request from the directory `root`, or with the refusal's page.
- *
- * @return false if there is no memory; the response is then empty
- */
-bool http_respond(struct http_request *request, int root, struct http_response *ret_response);
+/** May the connection serve another request after this one? */
+bool http_keeps_alive(const struct http_request *request);
 
-/** Closes the file and frees the memory. */
-void http_response_clear(struct http_response *response);
+/** Writes the head of an answer; false if there is no memory. */
+bool http_write_head(const struct answer *answer, bool keep_alive, struct bytes *head);
 
 #endif

@@ -5,9 +5,11 @@
  */
 #include "tool.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "text.h"
 
@@ -59,8 +61,19 @@ static int finish(int code)
     return code;
 }
 
+/* A standard descriptor that is closed would be given to the next socket, and what is printed would
+ * go to the peer. What stands in for it can be written to as little as it could. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", O_RDONLY);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_descriptors();
     /* A peer or a reader of our output that goes away is an error to report, not a reason to die.
      */
     signal(SIGPIPE, SIG_IGN);

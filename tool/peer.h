@@ -3,12 +3,14 @@
 /*
  * One connection of `sspi serve`.
  *
- * peer.c      lifetime, reading, time limits, requests and answers
+ * peer.c      lifetime, reading, time limits
  * peer_tls.c  handshake legs, sealing and opening of records
+ * peer_h1.c   HTTP/1.1 over it
+ * peer_h2.c   HTTP/2 over it
  *
  * A peer is freed when nothing refers to it any more: `holds` counts its two libuv handles, a leg
- * that runs on a worker, a file read, and writes under way. Whatever happens to the connection,
- * the buffers of a leg stay where they are until the leg's callback has come.
+ * that runs on a worker, an exchange that waits for a file, and writes under way. Whatever happens
+ * to the connection, the buffers of a leg stay where they are until the leg's callback has come.
  */
 #ifndef SSPI_TOOL_PEER_H
 #define SSPI_TOOL_PEER_H
@@ -22,7 +24,6 @@
 #include <sspi.h>
 
 #include "bytes.h"
-#include "http.h"
 #include "server.h"
 
 #define PEER_WIRE_LIMIT 65536 /* received and not yet opened; reading stops above it */
@@ -35,6 +36,26 @@ enum peer_state {
     PEER_DROPPED  /* handles closed; waits for the last hold */
 };
 
+struct peer;
+
+/** What a protocol does with a connection once the handshake is done. All on the loop's thread. */
+struct peer_protocol {
+    /** Makes peer->protocol_state; false if there is no memory. */
+    bool (*start)(struct peer *peer);
+    /** Takes plaintext from peer->plain, which is not empty. */
+    void (*feed)(struct peer *peer);
+    /** Everything that came has been fed, or a leg is done: sends what can be sent. */
+    void (*flush)(struct peer *peer);
+    /** The deadline is over. */
+    void (*timeout)(struct peer *peer);
+    /** Answers what was asked for, and then ends the connection. */
+    void (*stop)(struct peer *peer);
+    /** Frees the state; nothing is under way any more. */
+    void (*clear)(struct peer *peer);
+};
+
+extern const struct peer_protocol peer_h1, peer_h2;
+
 enum peer_leg { PEER_LEG_NONE, PEER_LEG_HANDSHAKE, PEER_LEG_POST, PEER_LEG_SHUTDOWN };
 
 struct peer {
@@ -46,6 +67,7 @@ struct peer {
     enum peer_state state;
     bool reading;
     char name[64]; /* address:port */
+    bool local;    /* it is on this machine: its address is a loopback one */
 
     /* TLS */
     CtxtHandle context; /* all-ones: none yet */
@@ -58,16 +80,12 @@ struct peer {
     SecPkgContext_StreamSizes sizes;
     struct bytes wire; /* received; not to be touched while a leg is pending */
 
-    /* HTTP */
-    struct bytes plain; /* opened, not yet read as a request */
-    struct http_request request;
-    struct http_response response;
-    bool responding;
-    size_t head_sent;
-    uint64_t body_sent;
+    /* What is inside. */
+    struct bytes plain;                   /* opened, not yet fed to the protocol */
+    const struct peer_protocol *protocol; /* NULL until the handshake is done */
+    void *protocol_state;
+    bool blocked;          /* the protocol takes nothing more for now, so nothing is read */
     unsigned char *record; /* header, data, trailer of the record being sent */
-    size_t record_len;     /* data bytes in it */
-    uv_fs_t file_read;
     uv_write_t record_write;
 };
 
@@ -77,10 +95,13 @@ void peer_accept(struct server *server);
 /** Ends a connection in order: close_notify, then the other side's end. */
 void peer_finish(struct peer *peer);
 
+/** The server stops: ends a connection in order, answers under way first. */
+void peer_stop(struct peer *peer);
+
 /** Ends a connection now. why (may be NULL) goes to the log. */
 void peer_drop(struct peer *peer, const char *why);
 
-/* --- Between peer.c and peer_tls.c --- */
+/* --- Between the parts of a peer --- */
 
 void peer_hold(struct peer *peer);
 void peer_release(struct peer *peer);

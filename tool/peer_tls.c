@@ -8,6 +8,7 @@
 #include "peer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <opensspi.h>
 
@@ -100,6 +101,17 @@ static void consume(struct peer *peer)
         bytes_consume(&peer->wire, peer->wire.len - left);
 }
 
+static const struct peer_protocol *choose_protocol(struct peer *peer)
+{
+    SecPkgContext_ApplicationProtocol protocol;
+    if (QueryContextAttributesA(&peer->context, SECPKG_ATTR_APPLICATION_PROTOCOL, &protocol) ==
+            SEC_E_OK &&
+        protocol.ProtoNegoStatus == SecApplicationProtocolNegotiationStatus_Success &&
+        protocol.ProtocolIdSize == 2 && memcmp(protocol.ProtocolId, "h2", 2) == 0)
+        return &peer_h2;
+    return &peer_h1;
+}
+
 static void handshake_done(struct peer *peer)
 {
     SECURITY_STATUS status =
@@ -109,6 +121,11 @@ static void handshake_done(struct peer *peer)
         return;
     }
     peer->server->handshakes++;
+    peer->protocol = choose_protocol(peer);
+    if (!peer->protocol->start(peer)) {
+        peer_drop(peer, "out of memory");
+        return;
+    }
     peer->state = PEER_OPEN;
     peer_set_deadline(peer, peer->server->options.idle_ms);
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "monitor.h"
 #include "peer.h"
 #include "text.h"
 #include "tool.h"
@@ -23,6 +24,7 @@
 #define GRACE_MS       2000
 #define DRAIN_MAX      256 /* callbacks in one turn, so that the sockets get theirs */
 #define FILES_PER_PEER 2   /* its socket, and the file it is sent */
+#define FILES_EXTRA    512 /* HTTP/2 peers may have more than one at a time */
 #define FILES_FOR_TOOL 32
 
 void server_log(const struct server *server, const char *peer_name, const char *format, ...)
@@ -55,6 +57,8 @@ static void close_all(struct server *server)
     close_handle((uv_handle_t *)&server->interrupt, NULL);
     close_handle((uv_handle_t *)&server->terminate, NULL);
     close_handle((uv_handle_t *)&server->end, NULL);
+    if (server->monitor)
+        monitor_stop(server->monitor);
 }
 
 static void drop_all(struct server *server)
@@ -76,10 +80,8 @@ static void stop(struct server *server)
     }
     server->stopping = true;
     close_handle((uv_handle_t *)&server->listener, NULL);
-    for (struct peer *peer = server->peers; peer; peer = peer->next) {
-        if (!peer->responding)
-            peer_finish(peer);
-    }
+    for (struct peer *peer = server->peers; peer; peer = peer->next)
+        peer_stop(peer);
     if (server->peer_count == 0)
         close_all(server);
     else
@@ -138,15 +140,20 @@ void server_forget(struct server *server, struct peer *peer)
         close_all(server);
 }
 
-/* Makes sure that the promised number of connections does not run out of descriptors. */
-static void raise_file_limit(const struct server *server)
+/* Makes sure that the promised number of connections does not run out of descriptors. What is not
+ * needed for sockets is for files; a request beyond that is answered with 503. */
+static void raise_file_limit(struct server *server)
 {
-    rlim_t wanted = (rlim_t)server->options.max_connections * FILES_PER_PEER + FILES_FOR_TOOL;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t sockets = (rlim_t)server->options.max_connections + FILES_FOR_TOOL;
+    rlim_t wanted =
+        (rlim_t)server->options.max_connections * FILES_PER_PEER + FILES_EXTRA + FILES_FOR_TOOL;
+    struct rlimit limit = {.rlim_cur = wanted, .rlim_max = wanted};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    rlim_t files = limit.rlim_cur > sockets ? limit.rlim_cur - sockets : 1;
+    server->files_limit = files < 100000 ? (unsigned)files : 100000;
 }
 
 static int parse_address(const struct server_options *options, struct sockaddr_storage *ret_address)
@@ -174,10 +181,10 @@ static int listen_on(struct server *server)
         return TOOL_LOCAL;
     }
     bool six = address.ss_family == AF_INET6;
-    unsigned port = ntohs(six ? ((struct sockaddr_in6 *)&address)->sin6_port
-                              : ((struct sockaddr_in *)&address)->sin_port);
+    server->port = ntohs(six ? ((struct sockaddr_in6 *)&address)->sin6_port
+                             : ((struct sockaddr_in *)&address)->sin_port);
     printf("listening on https://%s%s%s:%u/\n", six ? "[" : "", server->options.address,
-           six ? "]" : "", port);
+           six ? "]" : "", server->port);
     fflush(stdout);
     return TOOL_OK;
 }
@@ -209,6 +216,10 @@ static int start(struct server *server)
         text_complain("cannot start the event loop: %s", uv_strerror(error));
         return TOOL_LOCAL;
     }
+    if (server->options.status_path && !monitor_start(server)) {
+        text_complain("cannot start the status page");
+        return TOOL_LOCAL;
+    }
     return listen_on(server);
 }
 
@@ -220,11 +231,14 @@ int server_run(struct server *server)
         return TOOL_LOCAL;
     }
     raise_file_limit(server);
+    if (server->options.status_path)
+        uv_loop_configure(&server->loop, UV_METRICS_IDLE_TIME); /* before it runs, or never */
     int code = start(server);
     if (code != TOOL_OK && server->queue)
         stop(server);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     uv_loop_close(&server->loop);
+    monitor_free(server->monitor);
     if (server->queue)
         OsspiCloseCompletionQueue(server->queue);
     server_log(server,

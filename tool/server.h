@@ -22,6 +22,7 @@
 
 #define SERVER_SCRATCH_SIZE 65536
 
+struct monitor;
 struct peer;
 
 struct server_options {
@@ -32,6 +33,8 @@ struct server_options {
     unsigned idle_ms; /* a request must arrive, and a chunk of the answer leave, in this time */
     unsigned seconds; /* stop after this time; 0: run until a signal */
     bool tickets;
+    const char *status_path; /* where the page about the server is; NULL: nowhere */
+    bool status_any;         /* for every peer, not only for this machine's */
     bool verbose;
 };
 
@@ -42,13 +45,16 @@ struct server {
     uv_poll_t completions;
     uv_timer_t end; /* --seconds, then the grace after a stop */
     struct server_options options;
-    int root; /* the directory served */
+    unsigned port; /* that it listens on */
+    int root;      /* the directory served */
     CredHandle credential;
     OsspiCompletionQueue *queue;
     struct tls_alpn alpn;
+    struct monitor *monitor; /* NULL without a status page */
     struct peer *peers;
     unsigned peer_count;
-    bool connection_waits; /* one is there, and no place for it yet */
+    unsigned files, files_limit; /* that exchanges have open or are about to open */
+    bool connection_waits;       /* one is there, and no place for it yet */
     bool stopping;
     uint64_t connections, handshakes, failures, requests; /* since the start */
     char scratch[SERVER_SCRATCH_SIZE];                    /* what is read goes through here */

@@ -122,6 +122,7 @@ class Folder(unittest.TestCase):
         (self.site / ".secret").write_text("secret\n")
         (self.site / "empty").write_bytes(b"")
         (self.site / "list").mkdir()
+        (self.site / "list" / "down").mkdir()
         (self.site / "list" / "one.txt").write_text("1")
         (self.site / "list" / "<two>&.txt").write_text("2")
         (self.site / "link").symlink_to("/etc/passwd")
@@ -165,7 +166,10 @@ class CommandLine(unittest.TestCase):
                      ["connect", "h", "--timeout"], ["connect", "h", "--timeout", "x"],
                      ["connect", "h", "--alpn", ","], ["connect", "h", "--nothing"],
                      ["connect", "h", "--json=1"], ["connect", "h", "--key", "k"], ["serve"],
-                     ["serve", ".", "--cert", "c", "--port", "70000"], ["status"], ["status", "zz"],
+                     ["serve", ".", "--cert", "c", "--port", "70000"],
+                     *[["serve", ".", "--cert", "c", "--status", path]
+                       for path in ["", "/", "x", "/x/", "//x", "/x?y", "/x y", "/" + "x" * 300]],
+                     ["serve", ".", "--cert", "c", "--status-any"], ["status"], ["status", "zz"],
                      ["bench"], ["bench", "nothing"], ["bench", "handshake"], ["packages", "x"]]:
             result = run(*args)
             self.assertEqual(result.returncode, 2, f"{args}: {result.stderr}")
@@ -382,22 +386,25 @@ class ServeAndConnect(Folder):
             self.assertIn("address already in use", result.stderr)
 
 
+# Target and answer, whatever the version of HTTP.
+ANSWERS = [
+    ("/", "200 OK"), ("/index.html", "200 OK"), ("/a%20b%26c.txt", "200 OK"),
+    ("/empty", "200 OK"), ("/list/", "200 OK"), ("/index.html?query", "200 OK"),
+    ("//list//one.txt", "200 OK"), ("/list", "301 Moved Permanently"),
+    ("/none", "404 Not Found"), ("/list/none/x", "404 Not Found"),
+    ("/index.html/", "404 Not Found"), ("/.secret", "403 Forbidden"),
+    ("/../outside.txt", "403 Forbidden"), ("/%2e%2e/outside.txt", "403 Forbidden"),
+    ("/list/../../outside.txt", "403 Forbidden"), ("/link", "403 Forbidden"),
+    ("/..%2foutside.txt", "403 Forbidden"), ("/%2fetc/passwd", "404 Not Found"),
+    ("/fifo", "403 Forbidden"), ("/a%00b", "400 Bad Request"),
+    ("/a%zz", "400 Bad Request"), ("/a%2", "400 Bad Request"),
+    ("*", "400 Bad Request"), ("/" + "x" * 5000, "414 URI Too Long")]
+
+
 class Http(Folder):
     def test_answers(self):
-        (self.site / "list" / "down").mkdir()
         with Server(self.site) as server:
-            for path, expected in [
-                    ("/", "200 OK"), ("/index.html", "200 OK"), ("/a%20b%26c.txt", "200 OK"),
-                    ("/empty", "200 OK"), ("/list/", "200 OK"), ("/index.html?query", "200 OK"),
-                    ("//list//one.txt", "200 OK"), ("/list", "301 Moved Permanently"),
-                    ("/none", "404 Not Found"), ("/list/none/x", "404 Not Found"),
-                    ("/index.html/", "404 Not Found"), ("/.secret", "403 Forbidden"),
-                    ("/../outside.txt", "403 Forbidden"), ("/%2e%2e/outside.txt", "403 Forbidden"),
-                    ("/list/../../outside.txt", "403 Forbidden"), ("/link", "403 Forbidden"),
-                    ("/..%2foutside.txt", "403 Forbidden"), ("/%2fetc/passwd", "404 Not Found"),
-                    ("/fifo", "403 Forbidden"), ("/a%00b", "400 Bad Request"),
-                    ("/a%zz", "400 Bad Request"), ("/a%2", "400 Bad Request"),
-                    ("*", "400 Bad Request"), ("/" + "x" * 5000, "414 URI Too Long")]:
+            for path, expected in ANSWERS:
                 answer = self.get(server.port, path)
                 self.assertTrue(answer.startswith(f"HTTP/1.1 {expected}\r\n"), (path, answer[:80]))
                 self.assertNotIn("outside\n", answer)
@@ -455,6 +462,103 @@ class Http(Folder):
                 check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stdout.split(b"\r\n\r\n", 1)[1], data)
+
+
+# Run in a network of its own, where the loopback interface has another address too: connects to
+# both, and prints what the status page answers to a client at each.
+TWO_ADDRESSES = """
+import fcntl, re, socket, struct, subprocess, sys
+control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def configure(request, name, data):
+    fcntl.ioctl(control, request, struct.pack("16s16s", name, data))
+configure(0x8914, b"lo", struct.pack("h", 0x49))  # SIOCSIFFLAGS: up, loopback, running
+configure(0x8916, b"lo:1", struct.pack("hH4s", socket.AF_INET, 0, socket.inet_aton("192.0.2.1")))
+sspi, ca, *serve = sys.argv[1:]
+with subprocess.Popen([sspi, "serve", *serve], stdout=subprocess.PIPE, text=True) as server:
+    port = re.search(r":(\d+)/$", server.stdout.readline().strip()).group(1)
+    for address in ["127.0.0.1", "192.0.2.1"]:
+        for path in ["/status", "/status.json", "/index.html"]:
+            result = subprocess.run([sspi, "connect", f"{address}:{port}", "--name", "localhost",
+                                     "--ca", ca, "--send", "--quiet"], capture_output=True,
+                                    input=f"GET {path} HTTP/1.0\\r\\n\\r\\n".encode())
+            print(address, path, result.stdout[9:12].decode())
+    server.terminate()
+"""
+
+
+class StatusPage(Folder):
+    def body(self, port, path):
+        answer = self.get(port, path)
+        self.assertTrue(answer.startswith("HTTP/1.1 200 OK\r\n"), answer[:100])
+        return answer.split("\r\n\r\n", 1)[1]
+
+    def test_without_the_option_there_is_no_page(self):
+        with Server(self.site) as server:
+            for path in ["/status", "/status.json"]:
+                self.assertIn("404 Not Found", self.get(server.port, path))
+
+    def test_the_page_is_one_piece(self):
+        with Server(self.site, "--status", "/deep/down-1.x") as server:
+            answer = self.get(server.port, "/deep/down-1.x")
+            head, page = answer.split("\r\n\r\n", 1)
+            self.assertIn("Content-Type: text/html; charset=utf-8", head)
+            self.assertIn("Content-Security-Policy: default-src 'none';", head)
+            self.assertIn("Cache-Control: no-store", head)
+            for pattern in [r"\bsrc\s*=\s*[\"']?(?!data:)", r"<link(?![^>]*data:)", r"@import",
+                            r"https?://(?!www\.w3\.org/2000/svg)", r"\bon\w+\s*=\s*[\"']",
+                            r"\sstyle\s*="]:
+                self.assertIsNone(re.search(pattern, page), pattern)
+            self.assertIn("hello", self.get(server.port, "/"))
+            for path in ["/deep", "/deep/down-1.x/", "/deep/down-1.xx", "/deep/down-1.x.jso",
+                         "/deep/../deep/down-1.x", "//deep/down-1.x", "/deep/down-1%2ex"]:
+                self.assertRegex(self.get(server.port, path), r"HTTP/1\.1 (403|404) ", path)
+            head = self.get(server.port, "/deep/down-1.x", "HEAD")
+            self.assertIn(f"Content-Length: {len(page.encode())}\r\n", head)
+            self.assertTrue(head.endswith("\r\n\r\n"))
+            self.assertIn("405 ", self.get(server.port, "/deep/down-1.x", "POST"))
+
+    def test_json_counts_handshakes_and_samples(self):
+        with Server(self.site, "--status", "/status") as server:
+            first = json.loads(self.body(server.port, "/status.json"))
+            for _ in range(5):
+                self.get(server.port, "/")
+            value = json.loads(self.body(server.port, "/status.json"))
+            for name in ["handshakes", "requests", "connections"]:
+                self.assertEqual(value["server"][name] - first["server"][name], 6, name)
+            end = time.monotonic() + PATIENCE
+            while sum(value["samples"]["handshakes"]) < 7:
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.2)
+                value = json.loads(self.body(server.port, "/status.json"))
+            self.assertGreaterEqual(value["library"]["calls"]["accept_context"]["run_time"]["count"], 12)
+            self.assertGreater(value["loop"]["delay"]["count"], 0)
+
+    def test_samples_after_a_number(self):
+        with Server(self.site, "--status", "/status") as server:
+            end, count = time.monotonic() + PATIENCE, 0
+            while count < 3:
+                self.assertLess(time.monotonic(), end)
+                count = json.loads(self.body(server.port, "/status.json"))["samples"]["next"]
+            for after, first in [("0", 1), ("1", 2), (count - 1, count), ("", 0), ("x", 0), ("-1", 0),
+                                 ("1x", 0), ("9" * 30, 0)]:
+                samples = json.loads(self.body(server.port, f"/status.json?after={after}"))["samples"]
+                self.assertEqual(samples["first"], first, after)
+                self.assertEqual(len(samples["open"]), samples["next"] - samples["first"])
+            samples = json.loads(self.body(server.port, "/status.json?after=99999999"))["samples"]
+            self.assertEqual((samples["first"], samples["open"]), (samples["next"], []))
+
+    def test_only_this_machine_gets_it_unless_said_otherwise(self):
+        if subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode:
+            self.skipTest("no network of its own here")
+        for options, there in [([], "403"), (["--status-any"], "200")]:
+            result = subprocess.run(
+                ["unshare", "-rn", sys.executable, "-c", TWO_ADDRESSES, SSPI, CA, self.site, *SERVER,
+                 "--address", "0.0.0.0", "--port", "0", "--seconds", "60", "--status", "/status",
+                 *options], capture_output=True, text=True, timeout=PATIENCE, check=False)
+            self.assertEqual(result.stdout.split("\n"), [
+                "127.0.0.1 /status 200", "127.0.0.1 /status.json 200", "127.0.0.1 /index.html 200",
+                f"192.0.2.1 /status {there}", f"192.0.2.1 /status.json {there}",
+                "192.0.2.1 /index.html 200", ""], result.stderr)
 
 
 class BadPeers(Folder):
@@ -595,6 +699,11 @@ class BadPeers(Folder):
         return result
 
     def test_servers_that_misbehave(self):
+        def take_everything(connection):
+            connection.settimeout(PATIENCE)
+            while connection.recv(65536):
+                pass
+
         def speak(data):
             def behaviour(connection):
                 connection.recv(65536)
@@ -603,7 +712,7 @@ class BadPeers(Folder):
 
         for behaviour, words in [
                 (lambda connection: connection.recv(65536), "closed the connection"),
-                (lambda connection: time.sleep(3), "no answer within 2000 ms"),
+                (take_everything, "no answer within 2000 ms"),
                 (speak(b"HTTP/1.1 400 Bad Request\r\n\r\nno TLS here"), "SEC_E_"),
                 (speak(b"\x15\x03\x03\x00\x02\x02\x28"), "SEC_E_"),
                 (speak(b"\x16\x03\x03\x40\x00" + b"\xff" * 0x4000), "SEC_E_"),
@@ -642,6 +751,32 @@ class Bench(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("async/inline", result.stdout)
 
+    def test_loop_is_a_form_of_its_own(self):
+        result = run("bench", "loop", *SERVER, "--count", 10, "--live", 5, "--rounds", 1, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("loop_delay_p99_ms", json.loads(result.stdout))
+
+    def test_scale_steps_up_to_live(self):
+        result = run("bench", "scale", *SERVER, "--count", 4, "--live", 25, "--rounds", 1, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        steps = json.loads(result.stdout)["steps"]
+        self.assertEqual([step["live"] for step in steps], [1, 10, 25])
+        self.assertEqual([step["count"] for step in steps], [4, 10, 25])
+        text = run("bench", "scale", *SERVER, "--count", 4, "--live", 3, "--rounds", 1)
+        self.assertEqual(text.returncode, 0, text.stderr)
+        self.assertIn("async/inline", text.stdout)
+
+    def test_dispatch_needs_no_certificate(self):
+        result = run("bench", "dispatch", "--count", 100, "--live", 10, "--rounds", 2, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        value = json.loads(result.stdout)
+        for way in ["uv_queue_work", "completion_queue", "wait"]:
+            self.assertGreater(value[way]["ns_per_call"], 0)
+        self.assertEqual(value["uv_queue_work"]["ratio"], 1)
+        text = run("bench", "dispatch", "--count", 20, "--live", 7, "--rounds", 1, "--workers", 1)
+        self.assertEqual(text.returncode, 0, text.stderr)
+        self.assertIn("waiter helps", text.stdout)
+
     def test_a_verdict_fails_the_run(self):
         result = run("bench", "handshake", "--cert", cert("wrongname.pem"), "--key",
                      cert("wrongname.key"), "--ca", CA, "--count", 5)
@@ -666,7 +801,7 @@ class Peers(Folder):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertTrue(result.stdout.startswith(b"<p>hello</p>\n<!doctype html>"))
             result = self.curl(server.port, "--head", "BASE/index.html")
-            self.assertIn(b"200 OK", result.stdout)
+            self.assertRegex(result.stdout, b"^HTTP/[0-9.]+ 200")
             self.assertEqual(self.curl(server.port, "--fail", "BASE/none").returncode, 22)
             result = self.curl(server.port, "--path-as-is", "BASE/../outside.txt")
             self.assertNotIn(b"outside\n", result.stdout)
@@ -770,7 +905,7 @@ class Peers(Folder):
 
 
 SETS = {
-    "alone": [CommandLine, Status, Packages, ServeAndConnect, Http, BadPeers, Bench],
+    "alone": [CommandLine, Status, Packages, ServeAndConnect, Http, StatusPage, BadPeers, Bench],
     "peers": [Peers],
 }
 
