@@ -77,7 +77,8 @@ static int check_nothing_is_left(void **state)
     return 0;
 }
 
-int interop_run_cases(const char *group, const struct peer_case *cases, size_t count)
+int interop_run_cases(const char *program, const char *group, const struct peer_case *cases,
+                      size_t count)
 {
     const struct peer_form *const forms[] = {PEER_SYNC, PEER_ASYNC, &queue_form};
     const struct peer_run how = {
@@ -88,7 +89,7 @@ int interop_run_cases(const char *group, const struct peer_case *cases, size_t c
         .before_each = start_watchdog,
     };
 
-    interop_need("openssl");
+    interop_need(program);
     peer_trust("ca");
     return peer_run_cases_in(&how, cases, count);
 }

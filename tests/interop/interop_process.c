@@ -20,12 +20,24 @@
 /* The child to print when this program fails; atomic, because a signal handler reads it. */
 static struct interop_process *_Atomic current;
 
+/* Where servers are (nginx), and where only root looks by itself. */
+static void look_in_sbin_too(void)
+{
+    const char *path = getenv("PATH");
+    char longer[4096];
+    int len = snprintf(longer, sizeof(longer), "%s:/usr/sbin", path ? path : "/usr/bin:/bin");
+
+    if (len > 0 && len < (int)sizeof(longer))
+        setenv("PATH", longer, 1);
+}
+
 void interop_need(const char *program)
 {
     char command[128];
     const char *required = getenv("OSSPI_REQUIRE_PEERS");
     bool must = required && *required && strcmp(required, "0") != 0;
 
+    look_in_sbin_too();
     snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", program);
     if (system(command) == 0)
         return;
@@ -126,6 +138,13 @@ void interop_tell_line(struct interop_process *process, const char *line)
     interop_tell(process, "\n", 1);
 }
 
+void interop_tell_end(struct interop_process *process)
+{
+    process->ends = true;
+    if (process->orders.len == 0)
+        close_end(&process->in);
+}
+
 bool interop_said_bytes(const struct interop_process *process, const void *bytes, size_t len)
 {
     return process->said.len >= len && memmem(process->said.bytes, process->said.len, bytes, len);
@@ -172,6 +191,8 @@ static void give_orders(struct interop_process *process)
         peer_clear(&process->orders);
     else
         TEST_REQUIRE(errno == EAGAIN || errno == EINTR);
+    if (process->ends && process->orders.len == 0)
+        close_end(&process->in);
 }
 
 void interop_poll_handle(struct interop_process *process, const struct pollfd items[2])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * A peer program (openssl) as a child: what it is told, what it has said.
+ * A peer program (openssl, gnutls-cli ...) as a child: what it is told, what it has said.
  *
  * Its standard output and error come in one stream, in the order in which it wrote them. The kernel
  * kills it when this program ends, however that happens; when this program fails, what the child
@@ -21,6 +21,7 @@ struct interop_process {
     pid_t pid;                 /* 0: none, or waited for */
     int in, out;               /* its stdin, its stdout and stderr; -1: closed; never block */
     struct peer_stream orders; /* for its stdin, not yet taken */
+    bool ends;                 /* behind the orders its stdin ends */
     struct peer_stream said;   /* everything that it has written, from mark on */
 };
 
@@ -37,6 +38,8 @@ int interop_join(struct interop_process *process);
 /** Queues text for its stdin. */
 void interop_tell(struct interop_process *process, const void *text, size_t len);
 void interop_tell_line(struct interop_process *process, const char *line);
+/** Ends its stdin, as soon as it has taken all that is queued. */
+void interop_tell_end(struct interop_process *process);
 
 /** Has it said this? */
 bool interop_said(const struct interop_process *process, const char *text);

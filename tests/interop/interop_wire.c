@@ -19,62 +19,7 @@
 #define PATIENCE_MS (TEST_SANITIZED ? 80000 : 20000)
 #define READ_MAX    65536u
 
-/* ---- peers ---- */
-
-static size_t add_words(const char **words, size_t count, const char *const more[])
-{
-    for (; more && *more; more++) {
-        TEST_REQUIRE(count < INTEROP_ARGUMENTS - 1);
-        words[count++] = *more;
-    }
-    return count;
-}
-
-uint16_t interop_s_server(struct interop_process *process, const char *name,
-                          const char *const extra[])
-{
-    char certificate[512], key[512], authority[512];
-    const char *const usual[] = {"openssl",   "s_server",    "-accept",   "127.0.0.1:0", "-cert",
-                                 certificate, "-cert_chain", certificate, "-key",        key,
-                                 "-CAfile",   authority,     NULL};
-    const char *words[INTEROP_ARGUMENTS] = {0};
-    char line[128];
-    unsigned port = 0;
-
-    peer_path(name, ".pem", certificate, sizeof(certificate));
-    peer_path(name, ".key", key, sizeof(key));
-    peer_path("ca", ".pem", authority, sizeof(authority));
-    add_words(words, add_words(words, 0, usual), extra);
-    interop_start(process, words);
-    interop_await_line(process, "ACCEPT ", line, sizeof(line));
-    TEST_REQUIRE_EQUAL(sscanf(line, "ACCEPT 127.0.0.1:%u", &port), 1);
-    interop_forget(process);
-    TEST_REQUIRE(port > 0 && port <= UINT16_MAX);
-    return (uint16_t)port;
-}
-
-void interop_s_client(struct interop_process *process, uint16_t port, const char *const extra[])
-{
-    char address[64], authority[512];
-    const char *const usual[] = {"openssl",
-                                 "s_client",
-                                 "-connect",
-                                 address,
-                                 "-servername",
-                                 PEER_TARGET,
-                                 "-verify_hostname",
-                                 PEER_TARGET,
-                                 "-verify_return_error",
-                                 "-CAfile",
-                                 authority,
-                                 NULL};
-    const char *words[INTEROP_ARGUMENTS] = {0};
-
-    snprintf(address, sizeof(address), "127.0.0.1:%u", port);
-    peer_path("ca", ".pem", authority, sizeof(authority));
-    add_words(words, add_words(words, 0, usual), extra);
-    interop_start(process, words);
-}
+/* ---- connections ---- */
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -142,6 +87,23 @@ void interop_wire_connect(struct interop_wire *wire, uint16_t port)
     TEST_REQUIRE(wire->fd >= 0);
     TEST_REQUIRE(connect(wire->fd, (struct sockaddr *)&address, sizeof(address)) == 0);
     TEST_REQUIRE(fcntl(wire->fd, F_SETFL, O_NONBLOCK) == 0);
+}
+
+void interop_offer(struct interop_wire *wire, struct interop_alpn *alpn, const char *wire_format)
+{
+    SEC_APPLICATION_PROTOCOL_LIST *list = &alpn->head.ProtocolLists[0];
+    size_t len = strlen(wire_format);
+
+    TEST_REQUIRE(len <= sizeof(alpn->list));
+    memset(alpn, 0, sizeof(*alpn));
+    list->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
+    list->ProtocolListSize = (unsigned short)len;
+    memcpy(list->ProtocolList, wire_format, len);
+    alpn->head.ProtocolListsSize =
+        (ULONG)(offsetof(SEC_APPLICATION_PROTOCOL_LIST, ProtocolList) + len);
+    wire->end.alpn = alpn;
+    wire->end.alpn_size =
+        (ULONG)offsetof(SEC_APPLICATION_PROTOCOLS, ProtocolLists) + alpn->head.ProtocolListsSize;
 }
 
 void interop_wire_disconnect(struct interop_wire *wire)
@@ -285,6 +247,13 @@ void interop_must_handshake(struct interop_wire *wire)
     TEST_REQUIRE_EQUAL(interop_handshake(wire), SEC_E_OK);
 }
 
+void interop_must_refuse(struct interop_wire *wire, SECURITY_STATUS expected, const char *says)
+{
+    TEST_REQUIRE_EQUAL(interop_handshake(wire), expected);
+    interop_hang_up(wire);
+    interop_wire_await(wire, says);
+}
+
 /* ---- data ---- */
 
 void interop_flush(struct interop_wire *wire)
@@ -408,6 +377,18 @@ void interop_exchange(struct interop_wire *wire, size_t len)
     free(text);
 }
 
+void interop_echo(struct interop_wire *wire, size_t len)
+{
+    char *text = make_text(len);
+
+    interop_send(wire, text, len, len > 16384 ? 7919 : 16384);
+    interop_send(wire, "\n", 1, 1);
+    interop_expect(wire, text, len);
+    interop_expect(wire, "\n", 1);
+    TEST_REQUIRE_EQUAL(wire->plain.len, 0);
+    free(text);
+}
+
 void interop_finish(struct interop_wire *wire)
 {
     TEST_REQUIRE_EQUAL(peer_shutdown(&wire->end, &wire->net), SEC_E_OK);
@@ -447,6 +428,18 @@ bool interop_reused(struct interop_wire *wire)
     TEST_REQUIRE_EQUAL(QueryContextAttributesA(&wire->end.context, SECPKG_ATTR_SESSION_INFO, &info),
                        SEC_E_OK);
     return (info.dwFlags & SSL_SESSION_RECONNECT) != 0;
+}
+
+void interop_require_alpn(struct interop_wire *wire, const char *protocol)
+{
+    SecPkgContext_ApplicationProtocol found;
+
+    TEST_REQUIRE_EQUAL(
+        QueryContextAttributesA(&wire->end.context, SECPKG_ATTR_APPLICATION_PROTOCOL, &found),
+        SEC_E_OK);
+    TEST_REQUIRE_EQUAL(found.ProtoNegoStatus, SecApplicationProtocolNegotiationStatus_Success);
+    TEST_REQUIRE_EQUAL(found.ProtocolIdSize, strlen(protocol));
+    TEST_REQUIRE(memcmp(found.ProtocolId, protocol, found.ProtocolIdSize) == 0);
 }
 
 void interop_require_peer_certificate(struct interop_wire *wire, const char *name)

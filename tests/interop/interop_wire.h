@@ -16,8 +16,16 @@
 #define INTEROP_TLS12 "-tls1_2"
 #define INTEROP_TLS13 "-tls1_3"
 
-/** Runs every case in the three forms, with the test CA trusted; what main() returns. */
-int interop_run_cases(const char *group, const struct peer_case *cases, size_t count);
+/** Runs every case in the three forms against this program, with the test CA trusted; what main()
+ * returns. */
+int interop_run_cases(const char *program, const char *group, const struct peer_case *cases,
+                      size_t count);
+
+/** An ALPN offer in the making; see interop_offer(). */
+struct interop_alpn {
+    SEC_APPLICATION_PROTOCOLS head;
+    char list[32]; /* more room for head's list, which is its last member */
+};
 
 struct interop_wire {
     struct peer_end end;          /* ours; its `in` is what has come from the socket */
@@ -48,6 +56,10 @@ uint16_t interop_s_server(struct interop_process *process, const char *name,
 /** Starts openssl s_client against that port; it verifies chain and name. */
 void interop_s_client(struct interop_process *process, uint16_t port, const char *const extra[]);
 
+/** Appends words up to NULL (more may be NULL); gives their new number. */
+size_t interop_add_words(const char **words, size_t count, const char *const more[]);
+/** Starts a server that says "ACCEPT 127.0.0.1:PORT", and gives the port. */
+uint16_t interop_start_server(struct interop_process *process, const char *const words[]);
 /** A listening socket, and its port. */
 int interop_listen(uint16_t *ret_port);
 /** Waits for a connection. */
@@ -62,6 +74,8 @@ void interop_wire_init(struct interop_wire *wire, const struct peer_form *form, 
 void interop_wire_open(struct interop_wire *wire, const struct peer_form *form, bool server,
                        struct interop_process *peer, const char *certificate);
 void interop_wire_connect(struct interop_wire *wire, uint16_t port);
+/** Our end offers or accepts these protocols, in the wire format of RFC 7301; alpn must live on. */
+void interop_offer(struct interop_wire *wire, struct interop_alpn *alpn, const char *wire_format);
 /** Closes socket and context, forgets what came; keeps the credential. */
 void interop_wire_disconnect(struct interop_wire *wire);
 void interop_wire_free(struct interop_wire *wire);
@@ -79,6 +93,8 @@ void interop_turn(struct interop_wire *wire);
 SECURITY_STATUS interop_handshake(struct interop_wire *wire);
 /** The same; it must end well. */
 void interop_must_handshake(struct interop_wire *wire);
+/** The same; our end must refuse with this status, and then the program says this of our alert. */
+void interop_must_refuse(struct interop_wire *wire, SECURITY_STATUS expected, const char *says);
 
 /** Seals data in records of at most part bytes and sends them. */
 void interop_send(struct interop_wire *wire, const void *data, size_t len, size_t part);
@@ -92,8 +108,10 @@ void interop_command(struct interop_wire *wire, const char *letter);
 /** Waits for exactly these bytes, and takes them. */
 void interop_expect(struct interop_wire *wire, const void *data, size_t len);
 void interop_expect_line(struct interop_wire *wire, const char *line);
-/** Data of this many bytes, to the program and back. */
+/** Data of this many bytes, to the program and back: it prints what comes and sends its stdin. */
 void interop_exchange(struct interop_wire *wire, size_t len);
+/** The same with a program that sends back each line that comes. */
+void interop_echo(struct interop_wire *wire, size_t len);
 /** Sends all that waits, and the end of our direction: openssl waits for that half a second. */
 void interop_hang_up(struct interop_wire *wire);
 /** Sends our close_notify, and hangs up. */
@@ -104,6 +122,8 @@ void interop_finish(struct interop_wire *wire);
 DWORD interop_protocol(struct interop_wire *wire);
 DWORD interop_suite(struct interop_wire *wire);
 bool interop_reused(struct interop_wire *wire);
+/** ALPN has chosen this protocol. */
+void interop_require_alpn(struct interop_wire *wire, const char *protocol);
 /** The peer's certificate is this test certificate. */
 void interop_require_peer_certificate(struct interop_wire *wire, const char *name);
 

@@ -276,9 +276,7 @@ static void refused(const struct peer_form *form, const char *name, SECURITY_STA
 
         start_mutual(&meeting, form);
         arrive(&meeting, extra);
-        TEST_REQUIRE_EQUAL(interop_handshake(&meeting.wire), expected);
-        interop_hang_up(&meeting.wire);
-        interop_wire_await(&meeting.wire, alert);
+        interop_must_refuse(&meeting.wire, expected, alert);
         TEST_REQUIRE(interop_join(&meeting.client) != 0);
         stop(&meeting);
     }
@@ -314,5 +312,5 @@ static const struct peer_case cases[] = {
 
 int main(void)
 {
-    return interop_run_cases("interop.client", cases, sizeof(cases) / sizeof(cases[0]));
+    return interop_run_cases("openssl", "interop.client", cases, sizeof(cases) / sizeof(cases[0]));
 }

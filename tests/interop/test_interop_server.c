@@ -9,7 +9,7 @@
 #include "interop_wire.h"
 
 /* s_server prints this when its handshake is done; what follows are data. */
-#define READY "Secure Renegotiation IS"
+#define READY "enegotiation" /* "Secure Renegotiation IS ...", or that the version forbids it */
 
 struct meeting {
     struct interop_process server;
@@ -146,48 +146,20 @@ static void bytes_one_at_a_time(const struct peer_form *form)
 
 /* ---- ALPN ---- */
 
-struct alpn {
-    SEC_APPLICATION_PROTOCOLS head;
-    char list[32]; /* more room for head's list, which is its last member */
-};
-
-static void offer(struct interop_wire *wire, struct alpn *alpn, const char *wire_format)
-{
-    SEC_APPLICATION_PROTOCOL_LIST *list = &alpn->head.ProtocolLists[0];
-    size_t len = strlen(wire_format);
-
-    TEST_REQUIRE(len <= sizeof(alpn->list));
-    memset(alpn, 0, sizeof(*alpn));
-    list->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
-    list->ProtocolListSize = (unsigned short)len;
-    memcpy(list->ProtocolList, wire_format, len);
-    alpn->head.ProtocolListsSize =
-        (ULONG)(offsetof(SEC_APPLICATION_PROTOCOL_LIST, ProtocolList) + len);
-    wire->end.alpn = alpn;
-    wire->end.alpn_size =
-        (ULONG)offsetof(SEC_APPLICATION_PROTOCOLS, ProtocolLists) + alpn->head.ProtocolListsSize;
-}
-
 static void alpn_is_agreed(const struct peer_form *form)
 {
     const char *const versions[] = {INTEROP_TLS12, INTEROP_TLS13};
 
     for (int i = 0; i < 2; i++) {
         const char *const extra[] = {versions[i], "-alpn", "http/1.1", NULL};
-        SecPkgContext_ApplicationProtocol found;
         struct meeting meeting;
-        struct alpn alpn;
+        struct interop_alpn alpn;
 
         start(&meeting, form, "server", extra);
-        offer(&meeting.wire, &alpn, "\x02h2\x08http/1.1");
+        interop_offer(&meeting.wire, &alpn, "\x02h2\x08http/1.1");
         meet(&meeting);
         TEST_REQUIRE(interop_said(&meeting.server, "ALPN protocols selected: http/1.1"));
-        TEST_REQUIRE_EQUAL(QueryContextAttributesA(&meeting.wire.end.context,
-                                                   SECPKG_ATTR_APPLICATION_PROTOCOL, &found),
-                           SEC_E_OK);
-        TEST_REQUIRE_EQUAL(found.ProtoNegoStatus, SecApplicationProtocolNegotiationStatus_Success);
-        TEST_REQUIRE_EQUAL(found.ProtocolIdSize, 8);
-        TEST_REQUIRE(memcmp(found.ProtocolId, "http/1.1", 8) == 0);
+        interop_require_alpn(&meeting.wire, "http/1.1");
         stop(&meeting);
     }
 }
@@ -196,10 +168,10 @@ static void no_common_alpn_ends_the_handshake(const struct peer_form *form)
 {
     const char *const extra[] = {"-alpn", "http/1.1", NULL};
     struct meeting meeting;
-    struct alpn alpn;
+    struct interop_alpn alpn;
 
     start(&meeting, form, "server", extra);
-    offer(&meeting.wire, &alpn, "\x02h2");
+    interop_offer(&meeting.wire, &alpn, "\x02h2");
     interop_wire_connect(&meeting.wire, meeting.port);
     TEST_REQUIRE_EQUAL(interop_handshake(&meeting.wire), SEC_E_APPLICATION_PROTOCOL_MISMATCH);
     stop(&meeting);
@@ -309,7 +281,8 @@ static void client_certificate(const struct peer_form *form, const char *version
     interop_wire_open(&meeting.wire, form, false, &meeting.server, "client");
     meet(&meeting);
     TEST_REQUIRE(interop_said(&meeting.server, "Client certificate"));
-    TEST_REQUIRE(interop_said(&meeting.server, "subject=CN = client.test"));
+    TEST_REQUIRE(interop_said(&meeting.server, "subject=CN = client.test") ||
+                 interop_said(&meeting.server, "subject=CN=client.test"));
     interop_exchange(&meeting.wire, 1000);
     stop(&meeting);
 }
@@ -368,5 +341,5 @@ static const struct peer_case cases[] = {
 
 int main(void)
 {
-    return interop_run_cases("interop.server", cases, sizeof(cases) / sizeof(cases[0]));
+    return interop_run_cases("openssl", "interop.server", cases, sizeof(cases) / sizeof(cases[0]));
 }

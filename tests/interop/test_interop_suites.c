@@ -115,8 +115,8 @@ static void each_group_of_our_client(const struct peer_form *form)
 
 static void each_group_of_our_server(const struct peer_form *form)
 {
-    const char *const keys[] = {"Server Temp Key: X25519", "Server Temp Key: ECDH, prime256v1",
-                                "Server Temp Key: ECDH, secp384r1"};
+    const char *const keys[] = {"Temp Key: X25519", "Temp Key: ECDH, prime256v1",
+                                "Temp Key: ECDH, secp384r1"};
 
     for (size_t i = 0; i < COUNT(groups) * COUNT(versions); i++) {
         const char *const extra[] = {versions[i % COUNT(versions)], "-groups",
@@ -132,7 +132,7 @@ static void our_server_asks_for_another_key_share(const struct peer_form *form)
 {
     const char *const extra[] = {INTEROP_TLS13, "-groups", "P-521:P-384", NULL};
 
-    server_with(form, "server", extra, 0, "Server Temp Key: ECDH, secp384r1");
+    server_with(form, "server", extra, 0, "Temp Key: ECDH, secp384r1");
 }
 
 static const struct peer_case cases[] = {
@@ -145,5 +145,5 @@ static const struct peer_case cases[] = {
 
 int main(void)
 {
-    return interop_run_cases("interop.suites", cases, COUNT(cases));
+    return interop_run_cases("openssl", "interop.suites", cases, COUNT(cases));
 }
