@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Writes the seeds of the fuzz targets that speak TLS or make calls: fuzz_corpus FOLDER. The seeds
+ * of files (PEM, PFX, certificates) are made by script/make-fuzz-corpus, which calls this.
+ *
+ * Flights come from genuine handshakes. Because randomness is counted from a seed, and for each
+ * side apart, a target repeats its side of such a handshake to the byte and takes the other's
+ * flights as they are here. One thread.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fuzz/fuzz.h"
+#include "support/tls_raw.h"
+
+static const char *folder;
+static unsigned established; /* flights that led to a connection */
+
+/* Not a target: fuzz_util.c wants them. */
+void fuzz_prepare(void)
+{
+}
+
+void fuzz_one(struct fuzz_input *input)
+{
+    (void)input;
+}
+
+/* ---- files ---- */
+
+static void write_seed(const char *target, const char *name, const struct peer_stream *bytes)
+{
+    char path[1024];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, target);
+    TEST_REQUIRE(mkdir(path, 0700) == 0 || access(path, W_OK) == 0);
+    snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    TEST_REQUIRE(fd >= 0);
+    TEST_REQUIRE(write(fd, bytes->bytes, bytes->len) == (ssize_t)bytes->len);
+    close(fd);
+}
+
+static void push_piece(struct peer_stream *seed, const struct peer_stream *piece)
+{
+    const uint8_t len[2] = {(uint8_t)piece->len, (uint8_t)(piece->len >> 8)};
+
+    TEST_REQUIRE(piece->len <= UINT16_MAX);
+    peer_push(seed, len, sizeof(len));
+    peer_push(seed, piece->bytes, piece->len);
+}
+
+/* ---- flights ---- */
+
+/* The end under test has options from an input, the other is plain. What the other sends is what
+ * the target will be given. */
+static void record(const char *target, const char *name, bool server, const uint8_t options[4],
+                   CredHandle *other_credential)
+{
+    struct fuzz_input input = {options, 4};
+    struct peer_stream seed = {0};
+    struct fuzz_end end, other;
+
+    SslEmptyCacheA(NULL, 0);
+    fuzz_reseed(1);
+    peer_push(&seed, options, 4);
+    fuzz_end_init(&end, server, &input);
+    fuzz_end_init_plain(&other, other_credential, !server);
+    fuzz_feed(server ? &other : &end);
+    for (int i = 0; i < 6; i++) {
+        fuzz_deliver(&end, &other);
+        if (other.in.len > 0)
+            fuzz_feed(&other);
+        if (i == 3)
+            fuzz_seal(&other, "some data", 9);
+        if (other.sent.len > 0)
+            push_piece(&seed, &other.sent);
+        fuzz_deliver(&other, &end);
+        if (end.in.len > 0)
+            fuzz_feed(&end);
+    }
+    established += end.established && other.established;
+    write_seed(target, name, &seed);
+    fuzz_end_free(&end);
+    fuzz_end_free(&other);
+    peer_clear(&seed);
+}
+
+static void record_all(bool server)
+{
+    static const uint8_t flags[] = {0, 1, 3, 15};
+    static const uint8_t shapes[] = {0, 0x80, 0x84, 0x81, 0x88, 0x0C, 0x8E};
+    char name[64];
+
+    for (unsigned kind = 0; kind < (server ? FUZZ_SERVERS : FUZZ_CLIENTS); kind++) {
+        for (unsigned i = 0; i < sizeof(shapes) * 2; i++) {
+            const uint8_t options[4] = {(uint8_t)kind, flags[i % sizeof(flags)],
+                                        shapes[i % sizeof(shapes)], (uint8_t)(i * 8)};
+            unsigned other = (kind + i) % (server ? FUZZ_CLIENTS : FUZZ_SERVERS);
+
+            snprintf(name, sizeof(name), "pair-%u-%02u", kind, i);
+            record(server ? "server_flight" : "client_flight", name, server, options,
+                   server ? fuzz_client(other) : fuzz_server(other));
+        }
+    }
+}
+
+/* The first flight of a client that is none of ours. */
+static void record_foreign_hellos(void)
+{
+    static const int versions[] = {0, TLS1_2_VERSION, TLS1_3_VERSION};
+    static const uint8_t options[4] = {0, 3, 0x80, 0};
+    char name[64];
+
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        struct peer_stream seed = {0}, hello = {0};
+        struct raw_peer raw;
+
+        fuzz_reseed(2);
+        raw_open(&raw, false, versions[i], NULL);
+        SSL_do_handshake(raw.ssl);
+        raw_take(&raw, &hello);
+        raw_close(&raw);
+        peer_push(&seed, options, sizeof(options));
+        push_piece(&seed, &hello);
+        snprintf(name, sizeof(name), "openssl-%zu", i);
+        write_seed("server_flight", name, &seed);
+        peer_clear(&hello);
+        peer_clear(&seed);
+    }
+}
+
+/* ---- seeds that are orders, not bytes from a wire ---- */
+
+static void write_bytes(const char *target, const char *name, const void *bytes, size_t len)
+{
+    struct peer_stream seed = {0};
+
+    peer_push(&seed, bytes, len);
+    write_seed(target, name, &seed);
+    peer_clear(&seed);
+}
+
+/* Numbers that choose well: below `bound`, so that few are taken modulo. */
+static void write_orders(const char *target, unsigned count, size_t len, unsigned bound)
+{
+    uint64_t state = 20260101;
+    uint8_t bytes[256];
+    char name[64];
+
+    for (unsigned i = 0; i < count; i++) {
+        for (size_t at = 0; at < len; at++)
+            bytes[at] = (uint8_t)(test_random(&state) % bound);
+        snprintf(name, sizeof(name), "orders-%02u", i);
+        write_bytes(target, name, bytes, len);
+    }
+}
+
+static void write_handshakes(void)
+{
+    char name[64];
+
+    for (uint8_t i = 0; i < FUZZ_CLIENTS * FUZZ_SERVERS; i++) {
+        const uint8_t whole[9] = {
+            i % FUZZ_CLIENTS, 15, i * 16u & 0xFF, 0, i / FUZZ_CLIENTS, 3, 0x80, 0, 0};
+
+        snprintf(name, sizeof(name), "whole-%02u", i);
+        write_bytes("handshake", name, whole, sizeof(whole));
+    }
+    for (uint8_t i = 0; i < 14 * 10; i++) { /* each kind of damage, at different records */
+        const uint8_t one[14] = {1u + i % 2, 1, 0, 0, 0, 1, 0, 0, 1, i / 14, i % 14, i, 0, i};
+
+        snprintf(name, sizeof(name), "damaged-%03u", i);
+        write_bytes("handshake", name, one, sizeof(one));
+    }
+}
+
+static void write_protocols(void)
+{
+    static const uint8_t fitting[] = {3, 3, 0, 2, 'h', '2'};
+    static const uint8_t two[] = {1,   12,  0,   2, 'h', '2', 8,   'h', 't', 't', 'p', '/',
+                                  '1', '.', '1', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+    static const uint8_t bare[] = {2, 13, 0, 9, 0, 0, 0, 2, 0, 0, 0, 3, 0, 2, 'h', '2'};
+
+    write_bytes("alpn", "fitting", fitting, sizeof(fitting));
+    write_bytes("alpn", "two", two, sizeof(two));
+    write_bytes("alpn", "bare", bare, sizeof(bare));
+}
+
+static void write_names(void)
+{
+    static const char *const names[] = {
+        "server.test",
+        "server.test.",
+        "SERVER.TEST",
+        "127.0.0.1",
+        "::1",
+        "[::1]",
+        "127.1",
+        "a..b",
+        "host/server.test@REALM",
+        "xn--mnchen-3ya.test",
+        "m\xC3\xBCnchen.test",
+        "",
+        ".",
+        "_srv.test",
+        "a-b-.test",
+        "1.2.3.4.",
+        "::ffff:1.2.3.4",
+        "Schannel",
+        "*.test",
+        "\xFF\xFE",
+    };
+    char name[64];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t len = strlen(names[i]);
+        uint8_t seed[256] = {0};
+
+        memcpy(seed + 1, names[i], len);
+        snprintf(name, sizeof(name), "narrow-%02zu", i);
+        seed[0] = 8;
+        write_bytes("names", name, seed, len + 1);
+        for (size_t at = len; at-- > 0;) {
+            seed[2 + at * 2] = 0;
+            seed[1 + at * 2] = (uint8_t)names[i][at];
+        }
+        for (uint8_t form = 1; form <= 2; form++) {
+            snprintf(name, sizeof(name), "wide-%u-%02zu", form, i);
+            seed[0] = form;
+            write_bytes("names", name, seed, len * 2 + 1);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: fuzz_corpus FOLDER\n");
+        return 2;
+    }
+    folder = argv[1];
+    fuzz_set_up();
+    for (int i = 0; i < 2; i++) { /* the second time nothing is made for the first time */
+        established = 0;
+        record_all(true);
+        record_all(false);
+    }
+    record_foreign_hellos();
+    write_handshakes();
+    write_orders("decrypt", 24, 60, 16);
+    write_orders("control", 24, 60, 6);
+    write_orders("acquire", 40, 120, 255);
+    write_orders("acquire", 40, 120, 9);
+    write_orders("async", 24, 80, 64);
+    write_protocols();
+    write_names();
+    printf("%u of the recorded handshakes led to a connection\n", established);
+    return established > 60 ? 0 : 1;
+}

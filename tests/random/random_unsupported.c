@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Functions that exist and say that they are not supported; see random.h. They look at nothing, so
+ * their arguments are zeros. A package that brings one of them moves its row to where it is called
+ * with more.
+ */
+#define SECURITY_WIN32 /* for SASL */
+
+#include "random/random.h"
+
+#define REFUSED(function, ...) \
+    static void call_##function(struct random_thread *thread) \
+    { \
+        (void)thread; \
+        TEST_REQUIRE_EQUAL((SECURITY_STATUS)function(__VA_ARGS__), SEC_E_UNSUPPORTED_FUNCTION); \
+    } \
+    _Static_assert(1, "ends with a semicolon")
+#define ROW(function) \
+    { \
+#function, call_##function, 1 \
+    }
+
+REFUSED(ChangeAccountPasswordA, NULL, NULL, NULL, NULL, NULL, FALSE, 0, NULL);
+REFUSED(ChangeAccountPasswordW, NULL, NULL, NULL, NULL, NULL, FALSE, 0, NULL);
+REFUSED(AddSecurityPackageA, NULL, NULL);
+REFUSED(AddSecurityPackageW, NULL, NULL);
+REFUSED(DeleteSecurityPackageA, NULL);
+REFUSED(DeleteSecurityPackageW, NULL);
+REFUSED(SaslEnumerateProfilesA, NULL, NULL);
+REFUSED(SaslEnumerateProfilesW, NULL, NULL);
+REFUSED(SaslGetProfilePackageA, NULL, NULL);
+REFUSED(SaslGetProfilePackageW, NULL, NULL);
+REFUSED(SaslIdentifyPackageA, NULL, NULL);
+REFUSED(SaslIdentifyPackageW, NULL, NULL);
+REFUSED(SaslInitializeSecurityContextA, NULL, NULL, NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL);
+REFUSED(SaslInitializeSecurityContextW, NULL, NULL, NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL);
+REFUSED(SaslAcceptSecurityContext, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL);
+REFUSED(SaslSetContextOption, NULL, 0, NULL, 0);
+REFUSED(SaslGetContextOption, NULL, 0, NULL, 0, NULL);
+REFUSED(SspiEncodeStringsAsAuthIdentity, NULL, NULL, NULL, NULL);
+REFUSED(SspiEncodeAuthIdentityAsStrings, NULL, NULL, NULL, NULL);
+REFUSED(SspiValidateAuthIdentity, NULL);
+REFUSED(SspiCopyAuthIdentity, NULL, NULL);
+REFUSED(SspiCompareAuthIdentities, NULL, NULL, NULL, NULL);
+REFUSED(SspiMarshalAuthIdentity, NULL, NULL, NULL);
+REFUSED(SspiUnmarshalAuthIdentity, 0, NULL, NULL);
+REFUSED(SspiEncryptAuthIdentity, NULL);
+REFUSED(SspiEncryptAuthIdentityEx, 0, NULL);
+REFUSED(SspiDecryptAuthIdentity, NULL);
+REFUSED(SspiDecryptAuthIdentityEx, 0, NULL);
+REFUSED(SspiExcludePackage, NULL, NULL, NULL);
+REFUSED(SspiPrepareForCredRead, NULL, NULL, NULL, NULL);
+REFUSED(SspiPrepareForCredWrite, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+REFUSED(SspiGetTargetHostName, NULL, NULL);
+REFUSED(SspiPromptForCredentialsA, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0);
+REFUSED(SspiPromptForCredentialsW, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0);
+REFUSED(SspiGetCredUIContext, NULL, NULL, NULL, NULL, NULL);
+REFUSED(SspiUpdateCredentials, NULL, NULL, 0, NULL);
+REFUSED(SspiUnmarshalCredUIContext, NULL, 0, NULL);
+REFUSED(SslGetServerIdentity, NULL, 0, NULL, NULL, 0);
+REFUSED(SslGetExtensions, NULL, 0, NULL, 0, NULL, SCH_EXTENSIONS_OPTIONS_NONE);
+
+/* Those that answer FALSE, nothing, or zero. */
+
+static void call_SslCrackCertificate(struct random_thread *thread)
+{
+    (void)thread;
+    TEST_REQUIRE(!SslCrackCertificate(NULL, 0, 0, NULL));
+}
+
+static void call_SslGenerateKeyPair(struct random_thread *thread)
+{
+    (void)thread;
+    TEST_REQUIRE(!SslGenerateKeyPair(NULL, NULL, NULL, 0));
+}
+
+static void call_SslGetDefaultIssuers(struct random_thread *thread)
+{
+    (void)thread;
+    TEST_REQUIRE(!SslGetDefaultIssuers(NULL, NULL));
+}
+
+static void call_SslGetMaximumKeySize(struct random_thread *thread)
+{
+    (void)thread;
+    TEST_REQUIRE_EQUAL(SslGetMaximumKeySize(0), 0);
+}
+
+static void call_SslFreeCertificate(struct random_thread *thread)
+{
+    (void)thread;
+    SslFreeCertificate(NULL);
+}
+
+static const struct random_row rows[] = {
+    ROW(ChangeAccountPasswordA),
+    ROW(ChangeAccountPasswordW),
+    ROW(AddSecurityPackageA),
+    ROW(AddSecurityPackageW),
+    ROW(DeleteSecurityPackageA),
+    ROW(DeleteSecurityPackageW),
+    ROW(SaslEnumerateProfilesA),
+    ROW(SaslEnumerateProfilesW),
+    ROW(SaslGetProfilePackageA),
+    ROW(SaslGetProfilePackageW),
+    ROW(SaslIdentifyPackageA),
+    ROW(SaslIdentifyPackageW),
+    ROW(SaslInitializeSecurityContextA),
+    ROW(SaslInitializeSecurityContextW),
+    ROW(SaslAcceptSecurityContext),
+    ROW(SaslSetContextOption),
+    ROW(SaslGetContextOption),
+    ROW(SspiEncodeStringsAsAuthIdentity),
+    ROW(SspiEncodeAuthIdentityAsStrings),
+    ROW(SspiValidateAuthIdentity),
+    ROW(SspiCopyAuthIdentity),
+    ROW(SspiCompareAuthIdentities),
+    ROW(SspiMarshalAuthIdentity),
+    ROW(SspiUnmarshalAuthIdentity),
+    ROW(SspiEncryptAuthIdentity),
+    ROW(SspiEncryptAuthIdentityEx),
+    ROW(SspiDecryptAuthIdentity),
+    ROW(SspiDecryptAuthIdentityEx),
+    ROW(SspiExcludePackage),
+    ROW(SspiPrepareForCredRead),
+    ROW(SspiPrepareForCredWrite),
+    ROW(SspiGetTargetHostName),
+    ROW(SspiPromptForCredentialsA),
+    ROW(SspiPromptForCredentialsW),
+    ROW(SspiGetCredUIContext),
+    ROW(SspiUpdateCredentials),
+    ROW(SspiUnmarshalCredUIContext),
+    ROW(SslGetServerIdentity),
+    ROW(SslGetExtensions),
+    ROW(SslCrackCertificate),
+    ROW(SslGenerateKeyPair),
+    ROW(SslGetDefaultIssuers),
+    ROW(SslGetMaximumKeySize),
+    ROW(SslFreeCertificate),
+};
+RANDOM_ROWS(random_unsupported_rows, rows);
