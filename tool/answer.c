@@ -71,12 +71,12 @@ static bool write_page(struct answer *answer)
                         answer->status, words, answer->status, words);
 }
 
-/* The target of a 301: the path with its slash. A leading "//" would name another host. */
+/*
+ * The target of a 301: the path with its slash. A leading "//" would name another host, and so
+ * would "/\" where a browser takes a backslash for a slash.
+ */
 static bool add_location(struct answer *answer, const char *path, size_t len)
 {
-    const char *query = memchr(path, '?', len);
-    if (query)
-        len = (size_t)(query - path);
     while (len > 1 && path[1] == '/') {
         path++;
         len--;
@@ -84,8 +84,13 @@ static bool add_location(struct answer *answer, const char *path, size_t len)
     static const char name[] = "Location";
     struct bytes *fields = &answer->fields;
     answer->field_count++;
-    return bytes_append(fields, name, sizeof(name)) && bytes_append(fields, path, len) &&
-           bytes_append(fields, "/", 2);
+    bool done = bytes_append(fields, name, sizeof(name));
+    for (size_t i = 0; i < len && path[i] != '?' && path[i] != '#' && done; i++) {
+        bool plain = path[i] > ' ' && path[i] < 0x7F && path[i] != '\\';
+        done = plain ? bytes_append(fields, path + i, 1)
+                     : bytes_printf(fields, "%%%02X", (unsigned char)path[i]);
+    }
+    return done && bytes_append(fields, "/", 2);
 }
 
 static bool fill(struct answer *answer, const struct files_found *found, const char *target,

@@ -28,14 +28,23 @@ void exchange_free(struct exchange *exchange)
     if (!exchange)
         return;
     exchange->freed = true;
-    if (exchange->busy)
+    if (exchange->busy) {
+        exchange_cancel(exchange);
         return;
+    }
     if (exchange->counted)
         exchange->peer->server->files--;
     answer_clear(&exchange->answer);
     bytes_clear(&exchange->target);
     free(exchange->chunk);
     free(exchange);
+}
+
+void exchange_cancel(struct exchange *exchange)
+{
+    /* Both kinds of request begin alike. The callback comes in any case, from the loop. */
+    if (exchange && exchange->busy)
+        uv_cancel((uv_req_t *)&exchange->work);
 }
 
 static void set_busy(struct exchange *exchange, exchange_done *done)
@@ -75,12 +84,12 @@ static void on_looked_up(uv_work_t *work, int status)
 void exchange_begin(struct exchange *exchange, exchange_done *done)
 {
     struct server *server = exchange->peer->server;
-    server->requests++;
     exchange->begun = true;
     if (!exchange->refusal && server->monitor && monitor_answer(server->monitor, exchange)) {
         done(exchange, exchange->answer.status == 0 ? UV_ENOMEM : 0);
         return;
     }
+    server->requests++; /* who watches the status page is not what it counts */
     if (!exchange->refusal && server->files >= server->files_limit)
         exchange->refusal = 503;
     if (!exchange->refusal) {

@@ -66,6 +66,9 @@ struct exchange *exchange_new(struct peer *peer);
 /** Gives it up; what is under way may go on, but nobody hears of it. NULL is allowed. */
 void exchange_free(struct exchange *exchange);
 
+/** The operation under way need not be done if no thread has begun it. NULL is allowed. */
+void exchange_cancel(struct exchange *exchange);
+
 /** Finds the answer and calls done, perhaps before this returns. */
 void exchange_begin(struct exchange *exchange, exchange_done *done);
 

@@ -116,7 +116,7 @@ static int http_status_of(int error)
     }
 }
 
-/* Opens one component. O_NONBLOCK: opening a FIFO must not hang the loop. */
+/* Opens one component. O_NONBLOCK: opening a FIFO must not hang the thread. */
 static int open_component(int parent, const char *name)
 {
     return openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);

@@ -42,8 +42,11 @@ static int on_header_field(http_parser *parser, const char *data, size_t len)
         request->in_value = false;
         request->field_len = 0;
     }
-    /* Only "host" is of interest, so a longer name need not fit. */
+    /* Only "host" is of interest, so a longer name need not fit. The parser would take a space, as
+     * in "Content-Length : 4", which another server in front of us may read otherwise. */
     for (size_t i = 0; i < len; i++, request->field_len++) {
+        if (data[i] == ' ')
+            return refuse(request, 400);
         if (request->field_len < sizeof(request->field))
             request->field[request->field_len] = data[i];
     }

@@ -28,7 +28,7 @@ struct http_request {
     char target[HTTP_TARGET_SIZE];
     size_t target_len;
     size_t body_len;
-    char field[8]; /* the start of the header's name in hand, lower case */
+    char field[8]; /* the start of the header's name in hand, as sent */
     size_t field_len;
     bool in_value;
     unsigned host_count;

@@ -53,6 +53,8 @@ void peer_drop(struct peer *peer, const char *why)
     peer->state = PEER_DROPPED;
     uv_close((uv_handle_t *)&peer->tcp, on_closed);
     uv_close((uv_handle_t *)&peer->timer, on_closed);
+    if (peer->protocol)
+        peer->protocol->drop(peer);
     peer_tls_clear(peer);
 }
 

@@ -50,6 +50,8 @@ struct peer_protocol {
     void (*timeout)(struct peer *peer);
     /** Answers what was asked for, and then ends the connection. */
     void (*stop)(struct peer *peer);
+    /** The connection is gone: what no thread has begun need not be done. State may be missing. */
+    void (*drop)(struct peer *peer);
     /** Frees the state; nothing is under way any more. */
     void (*clear)(struct peer *peer);
 };

@@ -59,6 +59,13 @@ static void h1_stop(struct peer *peer)
         peer_finish(peer);
 }
 
+static void h1_drop(struct peer *peer)
+{
+    const struct h1 *h1 = peer->protocol_state;
+    if (h1)
+        exchange_cancel(h1->exchange);
+}
+
 static void h1_flush(struct peer *peer)
 {
     (void)peer; /* sends by itself, from the end of one step to the next */
@@ -193,5 +200,6 @@ const struct peer_protocol peer_h1 = {
     .flush = h1_flush,
     .timeout = h1_timeout,
     .stop = h1_stop,
+    .drop = h1_drop,
     .clear = h1_clear,
 };

@@ -6,8 +6,10 @@
  * into records.
  *
  * Limits: STREAMS_MAX streams at a time, HTTP_HEAD_LIMIT bytes of header, one chunk of a file in
- * memory per stream, one record on its way. Floods of acknowledged frames, of CONTINUATION and of
- * RST_STREAM end the connection; that is nghttp2's doing, with the bounds set here.
+ * memory per stream, one record on its way, BACKLOG_MAX frames behind it: a client that makes us
+ * answer and does not take the answers is read no further. Floods of acknowledged frames, of
+ * CONTINUATION and of RST_STREAM end the connection; that is nghttp2's doing, with the bounds set
+ * here. Streams that were given up while the file system works for them end it too (HOLDS_MAX).
  */
 #include "peer.h"
 
@@ -26,7 +28,9 @@
 #define RESETS_BURST     200 /* streams that the peer may cancel at once, ... */
 #define RESETS_PER_S     20  /* ... and from then on */
 #define CONTINUATION_MAX 8
-#define FIELDS_MAX       24 /* of an answer, :status included */
+#define FIELDS_MAX       24  /* of an answer, :status included */
+#define BACKLOG_MAX      400 /* frames that wait for a record before nothing more is read */
+#define HOLDS_MAX        400 /* a full set of streams, a burst of cancelled ones, and some */
 
 struct h2 {
     nghttp2_session *session;
@@ -47,6 +51,24 @@ static void h2_flush(struct peer *peer);
 /* --- Records out ---------------------------------------------------------------------------------
  */
 
+/* nghttp2 bounds acknowledgements only, not the resets and answers that a peer may provoke. */
+static void update_blocked(struct peer *peer)
+{
+    const struct h2 *h2 = h2_of(peer);
+    peer->blocked =
+        h2->sending && nghttp2_session_get_outbound_queue_size(h2->session) > BACKLOG_MAX;
+}
+
+/* Sends on; a peer that was blocked may have bytes at hand that nobody has fed. */
+static void go_on(struct peer *peer)
+{
+    bool was_blocked = peer->blocked;
+    h2_flush(peer);
+    update_blocked(peer);
+    if (was_blocked && !peer->blocked)
+        peer_advance(peer);
+}
+
 static void on_record_sent(uv_write_t *write, int status)
 {
     struct peer *peer = write->handle->data;
@@ -54,7 +76,7 @@ static void on_record_sent(uv_write_t *write, int status)
     if (status < 0)
         peer_drop(peer, status == UV_ECANCELED ? NULL : uv_strerror(status));
     else
-        h2_flush(peer);
+        go_on(peer);
     peer_release(peer);
 }
 
@@ -221,6 +243,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct h2 *h2 = h2_of(peer);
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
+    if (peer->holds > HOLDS_MAX)
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* ends the connection */
     struct exchange *exchange = exchange_new(peer);
     if (!exchange)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -346,6 +370,7 @@ static void h2_feed(struct peer *peer)
         peer_drop(peer, nghttp2_strerror((int)used));
     else
         bytes_consume(&peer->plain, (size_t)used);
+    update_blocked(peer);
 }
 
 /* --- Life ----------------------------------------------------------------------------------------
@@ -415,6 +440,13 @@ static void h2_stop(struct peer *peer)
     h2_flush(peer);
 }
 
+static void h2_drop(struct peer *peer)
+{
+    const struct h2 *h2 = h2_of(peer);
+    for (struct exchange *exchange = h2 ? h2->exchanges : NULL; exchange; exchange = exchange->next)
+        exchange_cancel(exchange);
+}
+
 static void h2_timeout(struct peer *peer)
 {
     struct h2 *h2 = h2_of(peer);
@@ -433,5 +465,6 @@ const struct peer_protocol peer_h2 = {
     .flush = h2_flush,
     .timeout = h2_timeout,
     .stop = h2_stop,
+    .drop = h2_drop,
     .clear = h2_clear,
 };

@@ -160,15 +160,15 @@ static void on_leg_done(SspiAsyncContext *call, void *data)
 {
     struct peer *peer = data;
     SECURITY_STATUS status = SspiGetAsyncCallStatus(call);
-    if (peer->state == PEER_DROPPED) {
+    if (peer->state == PEER_DROPPED)
         FreeContextBuffer(peer->out[0].pvBuffer);
-        peer->leg = PEER_LEG_NONE;
-        peer_tls_clear(peer); /* a first leg has made the context after the drop */
-    } else {
+    else
         leg_done(peer, status);
-        peer->leg = PEER_LEG_NONE;
+    peer->leg = PEER_LEG_NONE;
+    if (peer->state == PEER_DROPPED)
+        peer_tls_clear(peer); /* which could only cancel while the leg was pending */
+    else
         peer_advance(peer);
-    }
     peer_release(peer);
 }
 

@@ -31,7 +31,7 @@ OSSPI_EXTERN_C_BEGIN
  * @param password [in] of the key, or the token's PIN; NULL = none. Not kept
  * @param ret_cert [out] free with CertFreeCertificateContext; NULL on failure
  * @retval SEC_E_OK                   done
- * @retval SEC_E_INVALID_PARAMETER    cert or ret_cert is NULL, or a URI is malformed
+ * @retval SEC_E_INVALID_PARAMETER    cert or ret_cert is NULL
  * @retval SEC_E_NO_CREDENTIALS       a file or object is not there or cannot be read, or there is
  *                                    no key, or the key is not the certificate's
  * @retval SEC_E_UNKNOWN_CREDENTIALS  a file is no PEM, no regular file or larger than 1 MiB, or

@@ -10,8 +10,9 @@
  * osspi_EncryptMessage in the object file. The library exports each of these functions under its
  * plain name too, for dlsym and for languages without these headers.
  *
- * The few names that mean another function in kernel mode get their symbols where they are declared
- * (OSSPI_MODE_SYMBOL in sspi.h).
+ * A few names get their symbols where they are declared: those that mean another function in kernel
+ * mode (OSSPI_MODE_SYMBOL in sspi.h), and GetLastError and SetLastError, which a ported program may
+ * have of its own as long as it includes no header of ours that declares them.
  */
 #ifndef OPENSSPI_OSSPI_NAMES_H
 #define OPENSSPI_OSSPI_NAMES_H
@@ -51,7 +52,6 @@
 #pragma redefine_extname ExportSecurityContext osspi_ExportSecurityContext
 #pragma redefine_extname FreeContextBuffer osspi_FreeContextBuffer
 #pragma redefine_extname FreeCredentialsHandle osspi_FreeCredentialsHandle
-#pragma redefine_extname GetLastError osspi_GetLastError
 #pragma redefine_extname ImpersonateSecurityContext osspi_ImpersonateSecurityContext
 #pragma redefine_extname ImportSecurityContextA osspi_ImportSecurityContextA
 #pragma redefine_extname InitSecurityInterfaceA osspi_InitSecurityInterfaceA
@@ -90,7 +90,6 @@
 #pragma redefine_extname SetContextAttributesW osspi_SetContextAttributesW
 #pragma redefine_extname SetCredentialsAttributesA osspi_SetCredentialsAttributesA
 #pragma redefine_extname SetCredentialsAttributesW osspi_SetCredentialsAttributesW
-#pragma redefine_extname SetLastError osspi_SetLastError
 #pragma redefine_extname SslCrackCertificate osspi_SslCrackCertificate
 #pragma redefine_extname SslEmptyCacheA osspi_SslEmptyCacheA
 #pragma redefine_extname SslEmptyCacheW osspi_SslEmptyCacheW

@@ -445,9 +445,9 @@ OSSPI_API PCERT_EXTENSION WINAPI CertFindExtension(LPCSTR pszObjId, DWORD cExten
 /* --- Last error --- */
 
 /** The reason of the last failure on this thread: a Win32 error, or an HRESULT. */
-OSSPI_API DWORD WINAPI GetLastError(void);
+OSSPI_API DWORD WINAPI GetLastError(void) __asm__("osspi_GetLastError");
 /** Sets that reason. */
-OSSPI_API VOID WINAPI SetLastError(DWORD dwErrCode);
+OSSPI_API VOID WINAPI SetLastError(DWORD dwErrCode) __asm__("osspi_SetLastError");
 
 OSSPI_EXTERN_C_END
 

@@ -429,25 +429,29 @@ SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *tu
     uint32_t timeout_ms = call->timeout_ms;
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
     uint64_t before = 0;
+    bool counted;
 
     call->private_job = NULL;
     call->completion = NULL;
-    /* Counted before the phase is looked at: a shutdown that finds nothing pending has closed the
-     * engine before that, and the call is refused. */
-    if (engine)
+    /* Counted before secure_means() looks at the phase: a shutdown that finds nothing pending has
+     * closed the engine before that, and the call is refused. And looked at before it is counted:
+     * calls refused one after another must not keep the threads of a closed engine from ending. */
+    counted = engine && (never_fails || atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN);
+    if (counted)
         before = osspi_engine_accept(engine);
     if (never_fails)
         return submit_urgent(engine, call, attempt);
     if (timeout_ms == 0)
         timeout_ms = osspi_settings()->default_timeout_ms;
     if (engine)
-        status = secure_means(engine, call, attempt, timeout_ms, before);
+        status = counted ? secure_means(engine, call, attempt, timeout_ms, before)
+                         : SEC_E_SHUTDOWN_IN_PROGRESS;
     if (status == SEC_E_OK)
         return submit_queued(engine, call, attempt, turn, timeout_ms);
     osspi_trace(OsspiTraceRefused, call, call->job.ops->kind, status);
     call->job.ops->release(&call->job);
     osspi_call_refuse(call, status);
-    if (engine)
+    if (counted)
         osspi_engine_refuse(engine);
     return status;
 }

@@ -48,7 +48,6 @@ static struct osspi_engine *make_engine(struct osspi_engine *parents)
     engine->abandoned = parents;
     engine->worker_target = settings->workers;
     engine->bound = settings->queue_bound;
-    atomic_init(&engine->witness, (int32_t)getpid());
     atomic_init(&engine->identity, (uint32_t)setfsuid((uid_t)-1) ^ UINT32_MAX);
     return engine;
 }
@@ -100,6 +99,21 @@ static uint32_t own_fsuid(void)
     return uid;
 }
 
+/* The identity of a worker that lives. Who ends takes its number off its record first, so no other
+ * thread that was given the number since can be taken for it. */
+static bool fsuid_of_workers(struct osspi_engine *engine, uint32_t *ret_uid)
+{
+    for (struct osspi_worker *worker = atomic_load(&engine->workers); worker;
+         worker = worker->next) {
+        int32_t thread = atomic_load(&worker->thread);
+
+        if (thread != 0 && fsuid_of_thread(thread, ret_uid) &&
+            atomic_load(&worker->thread) == thread)
+            return true;
+    }
+    return false;
+}
+
 /*
  * Does the calling thread act as the process does? Workers have the process's identity, so a thread
  * that took another one for itself must not get the process's credentials by going through them.
@@ -112,7 +126,8 @@ bool osspi_engine_thread_is_process(struct osspi_engine *engine)
 
     if (mine == atomic_load_explicit(&engine->identity, memory_order_relaxed))
         return true;
-    if (!fsuid_of_thread(atomic_load(&engine->witness), &worker))
+    /* As long as there is no worker the first thread stands for the process. */
+    if (!fsuid_of_workers(engine, &worker) && !fsuid_of_thread((int32_t)getpid(), &worker))
         return mine == (uint32_t)geteuid();
     atomic_store_explicit(&engine->identity, worker, memory_order_relaxed);
     return mine == worker;
@@ -168,11 +183,6 @@ void osspi_engine_park_if_exiting(struct osspi_engine *engine)
 uint64_t osspi_engine_accept(struct osspi_engine *engine)
 {
     return atomic_fetch_add(&engine->accepted, 1);
-}
-
-void osspi_engine_refuse(struct osspi_engine *engine)
-{
-    atomic_fetch_sub(&engine->accepted, 1);
 }
 
 static uint64_t count_left(struct osspi_engine *engine)
@@ -249,7 +259,7 @@ static uint64_t count_in_work(struct osspi_engine *engine)
     uint64_t sum = atomic_load(&engine->in_work);
 
     for (struct osspi_worker *worker = atomic_load(&engine->workers); worker; worker = worker->next)
-        sum += atomic_load_explicit(&worker->busy, memory_order_acquire);
+        sum += atomic_load(&worker->busy); /* in the order of osspi_engine_work() */
     return sum;
 }
 
@@ -264,6 +274,28 @@ static void wake_everybody(struct osspi_engine *engine)
     osspi_futex_wake(&engine->timer_wake, INT_MAX);
 }
 
+/* For who has just counted a call out. A shutdown that begins at this moment may count the call as
+ * pending and miss the wake-up: it looks again now and then, and wakes everybody itself. */
+static void note_rest(struct osspi_engine *engine)
+{
+    if (__builtin_expect(atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN, 1))
+        return;
+    /* A read-modify-write, so that of two who come at once the second sees what the first counted.
+     */
+    atomic_fetch_add(&engine->drained, 1);
+    if (osspi_engine_pending(engine) != 0)
+        return;
+    osspi_futex_wake(&engine->drained, INT_MAX);
+    wake_everybody(engine);
+}
+
+/* Threads that looked meanwhile have taken the call for one that is pending, and sleep. */
+void osspi_engine_refuse(struct osspi_engine *engine)
+{
+    atomic_fetch_sub(&engine->accepted, 1);
+    note_rest(engine);
+}
+
 /* A worker that comes back from a callback in a forked child is none of the child's engine. */
 void osspi_engine_finished(struct osspi_engine *engine)
 {
@@ -276,14 +308,7 @@ void osspi_engine_finished(struct osspi_engine *engine)
         osspi_bump(&worker->finished);
     else
         atomic_fetch_add(&engine->finished, 1);
-    /* A shutdown that begins at this moment may count this call as pending and miss the wake-up: it
-     * looks again now and then, and wakes everybody itself. */
-    if (__builtin_expect(atomic_load(&engine->phase) == OSSPI_ENGINE_OPEN, 1) ||
-        osspi_engine_pending(engine) != 0)
-        return;
-    atomic_fetch_add(&engine->drained, 1);
-    osspi_futex_wake(&engine->drained, INT_MAX);
-    wake_everybody(engine);
+    note_rest(engine);
 }
 
 static uint64_t count_threads(struct osspi_engine *engine)

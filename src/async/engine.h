@@ -191,6 +191,7 @@ struct osspi_durations {
 struct osspi_worker {
     struct osspi_worker *next; /* constant once in the list */
     _Atomic uint32_t taken;    /* a thread has it */
+    _Atomic int32_t thread;    /* the thread's number as long as it lives, else 0 */
     _Atomic uint32_t busy;     /* inside the work of a call */
     _Atomic uint64_t left;     /* calls it took out of the queue */
     _Atomic uint64_t finished; /* calls it is done with */
@@ -245,8 +246,7 @@ struct osspi_engine {
                                     workers outside, those that are not parked */
     _Atomic uint32_t started;    /* worker threads were started */
     _Atomic uint32_t in_work;    /* calls of the CPU lane on no worker; workers that begin */
-    _Atomic int32_t witness;     /* thread id of a worker, whose identity is the process's */
-    _Atomic uint32_t identity;   /* fsuid of that worker when last asked */
+    _Atomic uint32_t identity;   /* fsuid of a worker when one was last asked */
 
     struct osspi_blocking_lane blocking;
 
@@ -258,7 +258,7 @@ struct osspi_engine {
     _Atomic uint32_t timer_wake;  /* futex */
     _Atomic uint32_t all_threads; /* futex: every thread of the engine, for shutdown */
     _Atomic uint32_t notifying;   /* calls complete, callbacks that wait for a thread */
-    _Atomic uint32_t drained; /* futex: moves when the last pending call of a closed engine ends */
+    _Atomic uint32_t drained;     /* futex: moves when a call of a closed engine ends */
 };
 
 /** The engine of this process, made if there is none; NULL: no memory. Starts no thread. */

@@ -27,7 +27,7 @@
 
 #define SPARE_IDLE_MS 10000u
 #define WATCH_MS      1u  /* between two looks of the watching spare */
-#define WATCH_QUIET   16u /* looks without any callback after which it sleeps on */
+#define WATCH_QUIET   16u /* looks without use for it after which it sleeps on */
 
 /* ---- the census ---- */
 
@@ -258,7 +258,8 @@ static bool is_needed_locked(struct osspi_engine *engine, struct watch *watch)
 
     watch->alone = outside(census) == 0;
     watch->back = back(census);
-    watch->quiet = moved || inside(census) > 0 ? 0 : watch->quiet + 1;
+    /* One who stays in a callback for hours is no reason to look on while others are outside. */
+    watch->quiet = moved || watch->alone ? 0 : watch->quiet + 1;
     if (watch->quiet < WATCH_QUIET)
         return needed;
     watch->quiet = 0;
@@ -394,7 +395,6 @@ static void *worker_main(void *data)
     if (atomic_load(&engine->phase) != OSSPI_ENGINE_EXITING)
         osspi_thread_begin();
     atomic_fetch_sub(&engine->in_work, 1);
-    atomic_store(&engine->witness, (int32_t)gettid());
     /* After a fork inside a callback this thread belongs to a process with another engine. */
     while (engine->epoch == osspi_fork_epoch()) {
         struct osspi_call *call;

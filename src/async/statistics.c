@@ -7,6 +7,8 @@
  */
 #include "async/engine.h"
 
+#include <unistd.h>
+
 #include "base/memory.h"
 
 static struct {
@@ -54,6 +56,7 @@ void osspi_worker_begin(struct osspi_engine *engine)
                                                       memory_order_acq_rel, memory_order_relaxed))
             ;
     }
+    atomic_store(&worker->thread, (int32_t)gettid());
     mine = worker;
     mine_epoch = engine->epoch;
 }
@@ -63,8 +66,10 @@ void osspi_worker_end(void)
     struct osspi_worker *worker = own();
 
     mine = NULL;
-    if (worker)
-        atomic_store_explicit(&worker->taken, 0, memory_order_release);
+    if (!worker)
+        return;
+    atomic_store(&worker->thread, 0);
+    atomic_store_explicit(&worker->taken, 0, memory_order_release);
 }
 
 static struct osspi_worker *first_record(void)
@@ -111,7 +116,9 @@ void osspi_count(enum osspi_counter counter)
 /* The sum counts, so it does not matter where one is taken off. */
 void osspi_count_down(enum osspi_counter counter)
 {
-    atomic_fetch_sub_explicit(&numbers.counters[counter], 1, memory_order_relaxed);
+    mend_after_fork();
+    /* Who reads this reads what was counted up before, too, or the sum would be below zero. */
+    atomic_fetch_sub_explicit(&numbers.counters[counter], 1, memory_order_release);
 }
 
 uint64_t osspi_counter_value(enum osspi_counter counter)
@@ -119,7 +126,7 @@ uint64_t osspi_counter_value(enum osspi_counter counter)
     uint64_t sum;
 
     mend_after_fork();
-    sum = atomic_load_explicit(&numbers.counters[counter], memory_order_relaxed);
+    sum = atomic_load_explicit(&numbers.counters[counter], memory_order_acquire);
     for (struct osspi_worker *worker = first_record(); worker; worker = worker->next)
         sum += atomic_load_explicit(&worker->counters[counter], memory_order_relaxed);
     return sum;

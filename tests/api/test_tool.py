@@ -420,6 +420,11 @@ class Http(Folder):
                     (b"nonsense\r\n\r\n", "400 "),
                     (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
                      "400 "),
+                    (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc", "400 "),
+                    (b"GET / HTTP/1.1\r\n X: leading space\r\nHost: a\r\n\r\n", "400 "),
+                    (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400 "),
+                    (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", "400 "),
                     (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000,
                      "413 "),
                     (b"GET / HTTP/1.0\r\n" + b"X: " + b"y" * 200000 + b"\r\n\r\n", "431 ")]:
@@ -439,9 +444,11 @@ class Http(Folder):
 
     def test_a_redirect_stays_on_this_server(self):
         (self.site / "evil.test").mkdir()
+        (self.site / "\\evil.test").mkdir()
         with Server(self.site) as server:
             self.assertIn("Location: /list/\r\n", self.get(server.port, "/list"))
             self.assertIn("Location: /evil.test/\r\n", self.get(server.port, "//evil.test"))
+            self.assertIn("Location: /%5Cevil.test/\r\n", self.get(server.port, "/\\evil.test"))
 
     def test_requests_on_one_connection_are_answered_in_order(self):
         requests = b"".join(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % path
@@ -523,8 +530,8 @@ class StatusPage(Folder):
             for _ in range(5):
                 self.get(server.port, "/")
             value = json.loads(self.body(server.port, "/status.json"))
-            for name in ["handshakes", "requests", "connections"]:
-                self.assertEqual(value["server"][name] - first["server"][name], 6, name)
+            for name, count in [("handshakes", 6), ("connections", 6), ("requests", 5)]:
+                self.assertEqual(value["server"][name] - first["server"][name], count, name)
             end = time.monotonic() + PATIENCE
             while sum(value["samples"]["handshakes"]) < 7:
                 self.assertLess(time.monotonic(), end)
@@ -532,6 +539,18 @@ class StatusPage(Folder):
                 value = json.loads(self.body(server.port, "/status.json"))
             self.assertGreaterEqual(value["library"]["calls"]["accept_context"]["run_time"]["count"], 12)
             self.assertGreater(value["loop"]["delay"]["count"], 0)
+
+    def test_a_refused_handshake_leaves_nothing_behind(self):
+        with Server(self.site, "--status", "/status") as server:
+            for _ in range(5):
+                result = run("connect", f"localhost:{server.port}", "--quiet")
+                self.assertNotEqual(result.returncode, 0)
+            server.wait_for("the peer sent the alert")
+            end, left = time.monotonic() + PATIENCE, None
+            while left != (1, 1):  # those of the connection that asks
+                self.assertLess(time.monotonic(), end, left)
+                library = json.loads(self.body(server.port, "/status.json"))["library"]
+                left = library["live_contexts"], library["live_async_contexts"]
 
     def test_samples_after_a_number(self):
         with Server(self.site, "--status", "/status") as server:

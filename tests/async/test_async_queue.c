@@ -531,12 +531,12 @@ static void cancelled_and_timed_out_calls_go_to_the_queue(void **state)
         call_init_in(&calls[i], queue);
     assert_int_equal(OsspiSetAsyncTimeout(calls[1].async, 10), SEC_E_OK);
     async_occupy(&crowd);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(async_leg(&calls[i], &credential, NULL), SEC_E_OK);
+    assert_int_equal(async_leg(&calls[0], &credential, NULL), SEC_E_OK);
     assert_int_equal(API(OsspiCancelAsyncCall(calls[0].async)), SEC_E_OK);
     await_readable(queue);
     assert_int_equal(OsspiDrainCompletions(queue, 0), 1);
     assert_int_equal(atomic_load(&calls[0].callback_status), ASYNC_CANCELLED);
+    assert_int_equal(async_leg(&calls[1], &credential, NULL), SEC_E_OK);
     await_readable(queue);
     assert_int_equal(OsspiDrainCompletions(queue, 0), 1);
     assert_int_equal(atomic_load(&calls[1].callback_status), ASYNC_TIMEOUT);

@@ -327,6 +327,38 @@ static int case_racing_with_calls(void)
     return finish(&shared_credential);
 }
 
+static _Atomic bool shut;
+
+static void *ask_on(void *data)
+{
+    struct async_call call;
+
+    (void)queue_until_refused(data);
+    async_call_init(&call);
+    while (!atomic_load(&shut))
+        TEST_REQUIRE_EQUAL(async_leg(&call, &shared_credential, NULL), SEC_E_SHUTDOWN_IN_PROGRESS);
+    async_call_clear(&call);
+    return NULL;
+}
+
+/* A call that is refused must not pass for one that is pending: who goes on asking would keep the
+ * threads from ending. */
+static int case_refused_calls_keep_no_thread(void)
+{
+    pthread_t threads[PRODUCERS];
+
+    shared_credential = async_credential(OSSPI_LANE_CPU, NULL);
+    for (int i = 0; i < PRODUCERS; i++)
+        threads[i] = test_thread_start(ask_on, NULL);
+    test_poll(enough_produced, NULL);
+    TEST_REQUIRE_EQUAL(shut_down(OSSPI_INFINITE), SEC_E_OK);
+    test_poll(threads_are_gone, NULL);
+    atomic_store(&shut, true);
+    for (int i = 0; i < PRODUCERS; i++)
+        test_thread_join(threads[i]);
+    return finish(&shared_credential);
+}
+
 /* ---- exit ---- */
 
 static struct async_call stuck[200];
@@ -463,6 +495,7 @@ static const struct {
     {"refused_in_a_callback", case_refused_in_a_callback, 0},
     {"queue_can_be_drained_afterwards", case_queue_can_be_drained_afterwards, 0},
     {"racing_with_calls", case_racing_with_calls, 0},
+    {"refused_calls_keep_no_thread", case_refused_calls_keep_no_thread, 0},
     {"exit_with_stuck_blocking_calls", case_exit_with_stuck_blocking_calls, 0},
     {"exit_with_stuck_cpu_calls", case_exit_with_stuck_cpu_calls, 0},
     {"exit_with_stuck_callbacks", case_exit_with_stuck_callbacks, 0},

@@ -288,13 +288,29 @@ static void threads_load_at_once(void **state)
     assert_int_equal(test_child_join(test_child_fork(several_threads, NULL)), 0);
 }
 
-/* A second copy of everything, the C library included, with state of its own. */
+static void *use_on_this_thread(void *data)
+{
+    use(data);
+    return NULL;
+}
+
+static void use_on_another_thread(struct library *library)
+{
+    test_thread_join(test_thread_start(use_on_this_thread, library));
+}
+
+/*
+ * A second copy of everything, the C library included, with state of its own. One thing there is
+ * once only: the array with a thread's values (pthread_setspecific), which glibc's copies index
+ * alike. OpenSSL would take what it keeps for a thread here for what it keeps for it there. So each
+ * thread uses one namespace.
+ */
 static int two_namespaces(void *data)
 {
     struct library here, there;
 
     load(&here, RTLD_NOW);
-    use(&here);
+    use_on_another_thread(&here);
     there.handle = dlmopen(LM_ID_NEWLM, OSSPI_LIBRARY, RTLD_NOW);
     if (!there.handle) {
         print_message("not loaded: %s\n", dlerror());
@@ -304,7 +320,7 @@ static int two_namespaces(void *data)
     TEST_REQUIRE(there.base != here.base);
     use_sync(&there);
     TEST_REQUIRE_EQUAL(there.OsspiShutdown(0), SEC_E_OK);
-    use(&here); /* closed there, not here */
+    use_on_another_thread(&here); /* closed there, not here */
     (void)data;
     return 0;
 }

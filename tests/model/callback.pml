@@ -226,12 +226,12 @@ inline look_around(needed)
     d_step {
         needed = (outside == 0 && alone && back == seen_back);
         alone = (outside == 0);
-        quiet = (back == seen_back && inside == 0);
+        quiet = (back == seen_back && outside > 0);
         seen_back = back
     };
     if
     :: quiet ->
-       /* After a while without any callback it sleeps on; the while is any number of looks. */
+       /* After a while without use for it it sleeps on; the while is any number of looks. */
        if
        :: watch = 0;
 #if BREAK != 6

@@ -148,8 +148,8 @@ OSSPI_EXTERN_C_END
 /* --- Last error (also in wincrypt.h) --- */
 
 OSSPI_EXTERN_C_BEGIN
-OSSPI_API DWORD WINAPI GetLastError(void);
-OSSPI_API VOID WINAPI SetLastError(DWORD dwErrCode);
+OSSPI_API DWORD WINAPI GetLastError(void) __asm__("osspi_GetLastError");
+OSSPI_API VOID WINAPI SetLastError(DWORD dwErrCode) __asm__("osspi_SetLastError");
 OSSPI_EXTERN_C_END
 
 #endif /* OPENSSPI_COMPAT_WINDOWS_H */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/foreign.h"
 #include "base/lock.h"
 #include "base/memory.h"
 #include "packages/schannel/credential.h"
@@ -239,6 +240,8 @@ SSL_SESSION *osspi_session_take(const struct osspi_session_name *name, bool chai
     SSL_SESSION *session = NULL;
     struct entry *dropped = NULL;
 
+    /* Before the lock: who holds it must not wait for a fork that waits for who wants it. */
+    osspi_foreign_enter();
     osspi_lock_acquire(&cache.lock);
     start_afresh_locked();
     struct entry *entry = find_locked(name, chain, check_name, *shard, &dropped);
@@ -255,6 +258,7 @@ SSL_SESSION *osspi_session_take(const struct osspi_session_name *name, bool chai
         }
     }
     osspi_lock_release(&cache.lock);
+    osspi_foreign_leave();
     free_dropped(dropped);
     return session;
 }

@@ -300,8 +300,9 @@ static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
 X509_STORE *osspi_shard_trust(struct osspi_shard *shard)
 {
     OSSPI_UNCANCELLED;
-    OSSPI_LOCKED(&shard->trust_lock);
+    /* Before the lock: who holds it must not wait for a fork that waits for who wants it. */
     OSSPI_IN_SHARD(shard);
+    OSSPI_LOCKED(&shard->trust_lock);
     if (shard->trust == NULL) {
         ERR_clear_error();
         X509_STORE *store = X509_STORE_new();

@@ -5,7 +5,9 @@
  * are the one place for it. Works on the calling thread's OpenSSL error queue and leaves it empty.
  */
 #include <errno.h>
+#include <openssl/dherr.h>
 #include <openssl/err.h>
+#include <openssl/evperr.h>
 #include <openssl/proverr.h>
 #include <openssl/ssl.h>
 #include <openssl/sslerr.h>
@@ -47,6 +49,27 @@ static const struct {
     {SSL_R_DIGEST_CHECK_FAILED, SEC_E_MESSAGE_ALTERED},
     {SSL_R_BAD_SIGNATURE, SEC_E_DECRYPT_FAILURE},
     {SSL_R_DECRYPTION_FAILED, SEC_E_DECRYPT_FAILURE},
+    /* parameters of the peer's that make no key, which OpenSSL may call its own fault */
+    {SSL_R_BAD_DH_VALUE, SEC_E_ILLEGAL_MESSAGE},
+};
+
+/* What the libraries below find wrong with the peer's bytes, while the TLS library, which does not
+ * know better, sends "internal error". Which of them it is differs between versions of OpenSSL. */
+static const struct {
+    int library, reason;
+    SECURITY_STATUS status;
+} reasons_below[] = {
+    /* a sealed record that is shorter than what sealing adds */
+    {ERR_LIB_PROV, PROV_R_INVALID_AAD, SEC_E_MESSAGE_ALTERED},
+    /* the key in a certificate, where nobody verifies that */
+    {ERR_LIB_EVP, EVP_R_DECODE_ERROR, SEC_E_CERT_UNKNOWN},
+    /* a share of a key exchange that is outside the group, or gives a secret of zero */
+    {ERR_LIB_DH, DH_R_CHECK_PUBKEY_INVALID, SEC_E_ILLEGAL_MESSAGE},
+    {ERR_LIB_DH, DH_R_CHECK_PUBKEY_TOO_LARGE, SEC_E_ILLEGAL_MESSAGE},
+    {ERR_LIB_DH, DH_R_CHECK_PUBKEY_TOO_SMALL, SEC_E_ILLEGAL_MESSAGE},
+    {ERR_LIB_DH, DH_R_INVALID_PUBKEY, SEC_E_ILLEGAL_MESSAGE},
+    {ERR_LIB_DH, DH_R_INVALID_SECRET, SEC_E_ILLEGAL_MESSAGE},
+    {ERR_LIB_PROV, PROV_R_FAILED_DURING_DERIVATION, SEC_E_ILLEGAL_MESSAGE},
 };
 
 /* Alerts that we sent: the rest is SEC_E_ILLEGAL_MESSAGE, the peer broke a rule. */
@@ -98,11 +121,12 @@ static SECURITY_STATUS status_of_sent(uint8_t alert)
 
 static bool status_of_reason(unsigned long error, SECURITY_STATUS *ret_status)
 {
-    /* A sealed record that is shorter than what sealing adds, which the cipher finds and the TLS
-     * library calls its own fault. */
-    if (ERR_GET_LIB(error) == ERR_LIB_PROV && ERR_GET_REASON(error) == PROV_R_INVALID_AAD) {
-        *ret_status = SEC_E_MESSAGE_ALTERED;
-        return true;
+    for (size_t i = 0; i < OSSPI_COUNT_OF(reasons_below); i++) {
+        if (reasons_below[i].library == ERR_GET_LIB(error) &&
+            reasons_below[i].reason == ERR_GET_REASON(error)) {
+            *ret_status = reasons_below[i].status;
+            return true;
+        }
     }
     if (ERR_GET_LIB(error) != ERR_LIB_SSL)
         return false;
