@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -279,6 +280,22 @@ static bool is_readable(const char *file)
     return stat(file, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= TRUST_MAX_LEN;
 }
 
+/* OpenSSL looks into the extensions of a root when it first meets it, for all threads at once: here
+ * rather than in somebody's handshake. What it does not like about one shows there; only a
+ * want of memory counts, because it would be taken for a fault of the root for good. */
+static bool know_roots(X509_STORE *store)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *root = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+        if (root != NULL)
+            (void)X509_check_purpose(root, -1, 0);
+    }
+    return osspi_tls_queue_status(SEC_E_OK) == SEC_E_OK;
+}
+
 /* What cannot be read is not trusted: a bad path shows as SEC_E_UNTRUSTED_ROOT, never as trust in
  * something else. False: no memory, and the store is good for nothing. */
 static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
@@ -289,6 +306,8 @@ static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
     if (file != NULL && is_readable(file) &&
         X509_STORE_load_file_ex(store, file, shard->libctx, NULL) != 1 &&
         osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)
+        return false;
+    if (!know_roots(store))
         return false;
     /* A folder is only noted here; certificates are read from it when they are asked for. */
     if (dir != NULL && X509_STORE_load_path(store, dir) != 1 &&
