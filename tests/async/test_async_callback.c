@@ -100,7 +100,7 @@ static void chain_on_the_blocking_lane_keeps_the_stack_flat(void **state)
 
 static void chain_in_a_completion_queue_keeps_the_stack_flat(void **state)
 {
-    uint32_t length = TEST_ROUNDS(200000);
+    uint32_t length = TEST_ROUNDS(50000);
     OsspiCompletionQueue *queue;
 
     (void)state;
@@ -388,7 +388,7 @@ int main(void)
         cmocka_unit_test(threads_have_names_stacks_and_no_signals),
     };
 
-    test_watchdog(60);
+    test_watchdog(110);
     async_setup();
     return cmocka_run_group_tests_name("async.callback", tests, NULL, async_teardown);
 }
