@@ -108,9 +108,10 @@ static void delete_context(struct end *end)
     SecInvalidateHandle(&end->context);
 }
 
+/* While a leg is pending the handle is the library's to write. */
 static void close_end(struct end *end)
 {
-    if (SecIsValidHandle(&end->context) && !end->busy)
+    if (!end->busy && SecIsValidHandle(&end->context))
         delete_context(end);
 }
 
