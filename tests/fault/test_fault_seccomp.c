@@ -45,10 +45,14 @@ static bool refuse(const int *calls, int error)
     struct sock_fprog program = {.filter = code};
 
     for (int i = 0; i < MOST && calls[i] >= 0; i++) {
+        /* brk() knows no errors but an end that did not move; the C library would take the number
+         * of an error for the new one, and write there. */
+        unsigned result = calls[i] == SYS_brk ? 0 : (unsigned)error;
+
         code[len++] =
             (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
-        code[len++] = (struct sock_filter)BPF_STMT(
-            BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned)error & SECCOMP_RET_DATA));
+        code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+                                                   SECCOMP_RET_ERRNO | (result & SECCOMP_RET_DATA));
     }
     code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     program.len = len;
