@@ -33,7 +33,7 @@ static void print_help(const char *program, const char *about)
            "  --only TEXT    groups whose name contains TEXT\n"
            "  --json FILE    results as JSON too; '-': instead of the table, on standard output\n"
            "  --side NAME    this side alone, in this process, as a profiler wants it\n"
-           "  --folder DIR   make the certificates there and leave them\n",
+           "  --folder DIR   make the certificates there, or use those of an earlier run\n",
            program, about);
 }
 
@@ -97,6 +97,12 @@ unsigned bench_choose(const struct bench_options *options, unsigned tiny, unsign
     return options->size == BENCH_TINY ? tiny : options->size == BENCH_QUICK ? quick : full;
 }
 
+unsigned bench_rounds(const struct bench_options *options, unsigned tiny, unsigned quick,
+                      unsigned full)
+{
+    return options->rounds ? options->rounds : bench_choose(options, tiny, quick, full);
+}
+
 void bench_die(const char *format, ...)
 {
     va_list arguments;
@@ -151,6 +157,14 @@ void bench_pin(unsigned nth)
 void bench_unpin(void)
 {
     sched_setaffinity(0, sizeof(usable), &usable);
+}
+
+void bench_pool_size(unsigned threads)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", threads);
+    setenv("UV_THREADPOOL_SIZE", text, 1);
 }
 
 /* --- Statistics --- */

@@ -35,6 +35,10 @@ struct bench_options bench_options_read(int argc, char **argv, const char *about
 unsigned bench_choose(const struct bench_options *options, unsigned tiny, unsigned quick,
                       unsigned full);
 
+/** The rounds that the user wants, else one of three numbers, by size. */
+unsigned bench_rounds(const struct bench_options *options, unsigned tiny, unsigned quick,
+                      unsigned full);
+
 /** Says why on standard error and ends the process. */
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -53,6 +57,9 @@ void bench_pin(unsigned nth);
 
 /** Lets the calling thread run on all of them again. */
 void bench_unpin(void);
+
+/** Sets the size of libuv's pool in this process; before it is first used. */
+void bench_pool_size(unsigned threads);
 
 /* --- Statistics --- */
 

@@ -298,7 +298,6 @@ static void open_library(struct bench_state *state)
 static void *open_side(const void *data)
 {
     struct bench_state *state = calloc(1, sizeof(*state));
-    char pool[16];
 
     if (!state)
         bench_die("out of memory");
@@ -307,8 +306,7 @@ static void *open_side(const void *data)
     state->batch_ns = calloc(state->setup.batches, sizeof(*state->batch_ns));
     if (!state->items || !state->batch_ns)
         bench_die("out of memory");
-    snprintf(pool, sizeof(pool), "%u", state->setup.workers);
-    setenv("UV_THREADPOOL_SIZE", pool, 1);
+    bench_pool_size(state->setup.workers);
     uv_loop_init(&state->loop);
     /* Threads run where the one that starts them runs: first the workers', then our own place. */
     if (state->setup.place == PLACE_ACROSS)
@@ -379,16 +377,19 @@ static const struct side_form forms[] = {
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-static json_t *run_group(const struct bench_options *options, const char *name, const char *title,
-                         struct setup base)
+static void run_group(struct bench_program *program, const char *name, const char *title,
+                      struct setup base)
 {
+    const struct bench_options *options = &program->options;
     struct setup setups[FORMS];
     struct bench_group group = {
         .name = name,
         .title = title,
         .metrics = metrics,
         .metric_count = METRICS,
-        .rounds = options->rounds ? options->rounds : bench_choose(options, 1, 5, 41),
+        .open = open_side,
+        .round = run_round,
+        .rounds = bench_rounds(options, 1, 5, 41),
     };
 
     group.facts =
@@ -398,22 +399,18 @@ static json_t *run_group(const struct bench_options *options, const char *name, 
         setups[i] = base;
         setups[i].way = forms[i].way;
         setups[i].what = forms[i].what;
-        bench_group_add(&group, (struct bench_side){.name = forms[i].name,
-                                                    .title = forms[i].title,
-                                                    .against = 0,
-                                                    .setup = &setups[i],
-                                                    .open = open_side,
-                                                    .round = run_round});
+        bench_group_add(&group, (struct bench_side){forms[i].name, forms[i].title, 0, &setups[i]});
     }
-    return bench_group_run(options, &group);
+    bench_group_run(program, &group);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench_options options = bench_options_read(
+    struct bench_program program = bench_program_begin(
         argc, argv, "Dispatch of a trivial asynchronous call against uv_queue_work.");
-    unsigned few = bench_choose(&options, 5, 100, 1000);
-    unsigned many = bench_choose(&options, 1, 5, 30);
+    const struct bench_options *options = &program.options;
+    unsigned few = bench_choose(options, 5, 100, 1000);
+    unsigned many = bench_choose(options, 1, 5, 30);
     const struct {
         const char *name, *title;
         struct setup setup;
@@ -440,23 +437,17 @@ int main(int argc, char **argv)
          {.place = PLACE_FREE, .workers = 2, .in_flight = 1000, .batches = many},
          2},
     };
-    json_t *machine = bench_machine();
-    json_t *results = json_array();
 
-    if (!options.json || strcmp(options.json, "-") != 0)
-        bench_print_machine(machine);
     for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         struct setup setup = groups[i].setup;
 
-        if (options.size == BENCH_TINY && setup.place == PLACE_ACROSS)
+        if (options->size == BENCH_TINY && setup.place == PLACE_ACROSS)
             continue;
-        if (options.size == BENCH_TINY && setup.in_flight > TINY_IN_FLIGHT)
+        if (options->size == BENCH_TINY && setup.in_flight > TINY_IN_FLIGHT)
             setup.in_flight = TINY_IN_FLIGHT;
-        if (bench_wanted(&options, groups[i].name) && bench_cpu_count() >= groups[i].cpus)
-            json_array_append_new(results,
-                                  run_group(&options, groups[i].name, groups[i].title, setup));
+        if (bench_wanted(options, groups[i].name) && bench_cpu_count() >= groups[i].cpus)
+            run_group(&program, groups[i].name, groups[i].title, setup);
     }
-    bench_write(&options, json_pack("{s:s, s:o, s:o}", "bench", "dispatch", "machine", machine,
-                                    "groups", results));
+    bench_program_end(&program, "dispatch");
     return 0;
 }

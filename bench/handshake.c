@@ -80,16 +80,19 @@ static const struct form forms[] = {
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-static json_t *run_group(const struct bench_options *options, const char *name, const char *title,
-                         struct bench_tls tls)
+static void run_group(struct bench_program *program, const char *name, const char *title,
+                      struct bench_tls tls)
 {
+    const struct bench_options *options = &program->options;
     struct runner_setup setups[FORMS];
     struct bench_group group = {
         .name = name,
         .title = title,
         .metrics = metrics,
         .metric_count = METRICS,
-        .rounds = options->rounds ? options->rounds : bench_choose(options, 2, 3, 15),
+        .open = open_side,
+        .round = run_round,
+        .rounds = bench_rounds(options, 2, 3, 15),
         .same_detail = true,
     };
     unsigned live = bench_choose(options, 4, 32, 64);
@@ -104,21 +107,18 @@ static json_t *run_group(const struct bench_options *options, const char *name, 
                                           .own_library = forms[i].own_library,
                                           .live = live,
                                           .count = count};
-        bench_group_add(&group, (struct bench_side){.name = forms[i].name,
-                                                    .title = forms[i].title,
-                                                    .against = forms[i].against,
-                                                    .setup = &setups[i],
-                                                    .open = open_side,
-                                                    .round = run_round});
+        bench_group_add(&group, (struct bench_side){forms[i].name, forms[i].title, forms[i].against,
+                                                    &setups[i]});
     }
-    return bench_group_run(options, &group);
+    bench_group_run(program, &group);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench_options options =
-        bench_options_read(argc, argv, "TLS handshakes per second against libssl used directly.");
-    const char *folder = bench_certs_make(&options);
+    struct bench_program program =
+        bench_program_begin(argc, argv, "TLS handshakes per second against libssl used directly.");
+    const struct bench_options *options = &program.options;
+    const char *folder = bench_certs_make(options);
     const struct {
         const char *name, *title;
         struct bench_tls tls;
@@ -155,20 +155,14 @@ int main(int argc, char **argv)
          {.verify = false},
          BENCH_FULL},
     };
-    json_t *machine = bench_machine();
-    json_t *results = json_array();
 
-    if (!options.json || strcmp(options.json, "-") != 0)
-        bench_print_machine(machine);
     for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         struct bench_tls tls = groups[i].tls;
 
         tls.folder = folder;
-        if (options.only ? bench_wanted(&options, groups[i].name) : options.size >= groups[i].from)
-            json_array_append_new(results,
-                                  run_group(&options, groups[i].name, groups[i].title, tls));
+        if (options->only ? bench_wanted(options, groups[i].name) : options->size >= groups[i].from)
+            run_group(&program, groups[i].name, groups[i].title, tls);
     }
-    bench_write(&options, json_pack("{s:s, s:o, s:o}", "bench", "handshake", "machine", machine,
-                                    "groups", results));
+    bench_program_end(&program, "handshake");
     return 0;
 }

@@ -384,16 +384,19 @@ static const struct form forms[] = {
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-static json_t *run_group(const struct bench_options *options, const char *name, const char *title,
-                         struct bench_tls tls)
+static void run_group(struct bench_program *program, const char *name, const char *title,
+                      struct bench_tls tls)
 {
+    const struct bench_options *options = &program->options;
     struct setup setups[FORMS];
     struct bench_group group = {
         .name = name,
         .title = title,
         .metrics = metrics,
         .metric_count = METRICS,
-        .rounds = options->rounds ? options->rounds : bench_choose(options, 2, 3, 15),
+        .open = open_side,
+        .round = run_round,
+        .rounds = bench_rounds(options, 2, 3, 15),
     };
     unsigned connections = bench_choose(options, 10, 200, 200);
     unsigned waves = bench_choose(options, 1, 1, 3);
@@ -406,38 +409,28 @@ static json_t *run_group(const struct bench_options *options, const char *name, 
                                    .workers = forms[i].workers,
                                    .connections = connections,
                                    .waves = waves};
-        bench_group_add(&group, (struct bench_side){.name = forms[i].name,
-                                                    .title = forms[i].title,
-                                                    .against = 0,
-                                                    .setup = &setups[i],
-                                                    .open = open_side,
-                                                    .round = run_round});
+        bench_group_add(&group, (struct bench_side){forms[i].name, forms[i].title, 0, &setups[i]});
     }
-    return bench_group_run(options, &group);
+    bench_group_run(program, &group);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench_options options = bench_options_read(
+    struct bench_program program = bench_program_begin(
         argc, argv, "What 200 simultaneous handshakes do to an event loop: delays of a ticker.");
-    const char *folder = bench_certs_make(&options);
-    json_t *machine = bench_machine();
-    json_t *results = json_array();
+    const struct bench_options *options = &program.options;
+    const char *folder = bench_certs_make(options);
 
-    if (!options.json || strcmp(options.json, "-") != 0)
-        bench_print_machine(machine);
     for (int rsa = 1; rsa >= 0; rsa--) {
         const char *name = rsa ? "rsa" : "ecdsa";
         struct bench_tls tls = {.folder = folder, .rsa = rsa, .verify = true};
 
-        if (bench_wanted(&options, name) && (rsa || options.size != BENCH_TINY))
-            json_array_append_new(results,
-                                  run_group(&options, name,
-                                            rsa ? "RSA 2048, 200 simultaneous handshakes"
-                                                : "ECDSA P-256, 200 simultaneous handshakes",
-                                            tls));
+        if (bench_wanted(options, name) && (rsa || options->size != BENCH_TINY))
+            run_group(&program, name,
+                      rsa ? "RSA 2048, 200 simultaneous handshakes"
+                          : "ECDSA P-256, 200 simultaneous handshakes",
+                      tls);
     }
-    bench_write(&options, json_pack("{s:s, s:o, s:o}", "bench", "loop", "machine", machine,
-                                    "groups", results));
+    bench_program_end(&program, "loop");
     return 0;
 }

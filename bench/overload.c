@@ -314,14 +314,12 @@ static void open_sspi(struct state *state)
 static void *open_side(const void *data)
 {
     struct state *state = calloc(1, sizeof(*state));
-    char threads[16];
 
     if (!state)
         bench_die("out of memory");
     state->setup = *(const struct setup *)data;
     state->latencies_ms = calloc(1000000, sizeof(double));
-    snprintf(threads, sizeof(threads), "%u", bench_cpu_count());
-    setenv("UV_THREADPOOL_SIZE", threads, 1);
+    bench_pool_size(bench_cpu_count());
     uv_loop_init(&state->loop);
     raw_engine_open(&state->raw, &state->setup.tls, false);
     record_hello(state);
@@ -330,9 +328,10 @@ static void *open_side(const void *data)
     return state;
 }
 
-static json_t *run_group(const struct bench_options *options, const char *name, const char *title,
-                         struct setup base)
+static void run_group(struct bench_program *program, const char *name, const char *title,
+                      struct setup base)
 {
+    const struct bench_options *options = &program->options;
     static const struct {
         const char *name, *title;
     } forms[] = {
@@ -346,7 +345,9 @@ static json_t *run_group(const struct bench_options *options, const char *name, 
         .title = title,
         .metrics = metrics,
         .metric_count = METRICS,
-        .rounds = options->rounds ? options->rounds : bench_choose(options, 1, 2, 5),
+        .open = open_side,
+        .round = run_round,
+        .rounds = bench_rounds(options, 1, 2, 5),
         .cold = true,
     };
 
@@ -354,14 +355,9 @@ static json_t *run_group(const struct bench_options *options, const char *name, 
     for (unsigned i = 0; i < 3; i++) {
         setups[i] = base;
         setups[i].form = (enum form)i;
-        bench_group_add(&group, (struct bench_side){.name = forms[i].name,
-                                                    .title = forms[i].title,
-                                                    .against = 0,
-                                                    .setup = &setups[i],
-                                                    .open = open_side,
-                                                    .round = run_round});
+        bench_group_add(&group, (struct bench_side){forms[i].name, forms[i].title, 0, &setups[i]});
     }
-    return bench_group_run(options, &group);
+    bench_group_run(program, &group);
 }
 
 int main(int argc, char **argv)
@@ -376,24 +372,19 @@ int main(int argc, char **argv)
         {"x2", "Twice as much", 2, BENCH_FULL},
         {"x10", "Ten times as much", 10, BENCH_TINY},
     };
-    struct bench_options options =
-        bench_options_read(argc, argv, "More requests than the machine can do: goodput, latency.");
-    const char *folder = bench_certs_make(&options);
-    json_t *machine = bench_machine();
-    json_t *results = json_array();
+    struct bench_program program =
+        bench_program_begin(argc, argv, "More requests than the machine can do: goodput, latency.");
+    const struct bench_options *options = &program.options;
+    const char *folder = bench_certs_make(options);
 
-    if (!options.json || strcmp(options.json, "-") != 0)
-        bench_print_machine(machine);
     for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         struct setup base = {.tls = {.folder = folder},
                              .multiple = groups[i].multiple,
-                             .window_ms = bench_choose(&options, 50, 250, 1000)};
+                             .window_ms = bench_choose(options, 50, 250, 1000)};
 
-        if (options.size >= groups[i].from && bench_wanted(&options, groups[i].name))
-            json_array_append_new(results,
-                                  run_group(&options, groups[i].name, groups[i].title, base));
+        if (options->size >= groups[i].from && bench_wanted(options, groups[i].name))
+            run_group(&program, groups[i].name, groups[i].title, base);
     }
-    bench_write(&options, json_pack("{s:s, s:o, s:o}", "bench", "overload", "machine", machine,
-                                    "groups", results));
+    bench_program_end(&program, "overload");
     return 0;
 }

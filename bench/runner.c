@@ -204,10 +204,7 @@ static void queue_item(struct pool_item *item)
 
 static void open_pool(struct runner *runner)
 {
-    char threads[16];
-
-    snprintf(threads, sizeof(threads), "%u", runner->setup.threads);
-    setenv("UV_THREADPOOL_SIZE", threads, 1);
+    bench_pool_size(runner->setup.threads);
     uv_loop_init(&runner->loop);
     raw_engine_open(&runner->lanes[0].engine, &runner->setup.tls, false);
     runner->items = need(calloc(runner->setup.live, sizeof(*runner->items)));

@@ -85,9 +85,9 @@ static void run_round(void *data, bool check, struct bench_result *ret_result)
     ret_result->values[HEAP] = state->heap_bytes;
 }
 
-static json_t *run_group(const struct bench_options *options, const char *folder, bool held,
-                         unsigned live)
+static void run_group(struct bench_program *program, const char *folder, bool held, unsigned live)
 {
+    const struct bench_options *options = &program->options;
     struct setup raw = {.held = held,
                         .runner = {.tls = {.folder = folder, .verify = true},
                                    .how = RUNNER_RAW,
@@ -102,7 +102,9 @@ static json_t *run_group(const struct bench_options *options, const char *folder
         .title = title,
         .metrics = metrics,
         .metric_count = held && live > 100 ? METRICS : HEAP,
-        .rounds = options->rounds ? options->rounds : bench_choose(options, 1, 2, 5),
+        .open = open_side,
+        .round = run_round,
+        .rounds = bench_rounds(options, 1, 2, 5),
         .cold = options->size != BENCH_FULL || live > 1000,
         .same_detail = true,
     };
@@ -119,19 +121,10 @@ static json_t *run_group(const struct bench_options *options, const char *folder
     async.runner.threads = bench_cpu_count();
     group.facts = json_pack("{s:i, s:b, s:i}", "live", (int)live, "held", held, "workers",
                             (int)bench_cpu_count());
-    bench_group_add(&group, (struct bench_side){.name = "raw-inline",
-                                                .title = "libssl inline",
-                                                .against = 0,
-                                                .setup = &raw,
-                                                .open = open_side,
-                                                .round = run_round});
-    bench_group_add(&group, (struct bench_side){.name = "async",
-                                                .title = "SSPI async, a worker per CPU",
-                                                .against = 0,
-                                                .setup = &async,
-                                                .open = open_side,
-                                                .round = run_round});
-    return bench_group_run(options, &group);
+    bench_group_add(&group, (struct bench_side){"raw-inline", "libssl inline", 0, &raw});
+    bench_group_add(&group,
+                    (struct bench_side){"async", "SSPI async, a worker per CPU", 0, &async});
+    bench_group_run(program, &group);
 }
 
 int main(int argc, char **argv)
@@ -141,21 +134,17 @@ int main(int argc, char **argv)
         enum bench_size from;
     } steps[] = {{1, BENCH_TINY},     {10, BENCH_TINY},   {100, BENCH_QUICK},
                  {1000, BENCH_QUICK}, {5000, BENCH_FULL}, {20000, BENCH_FULL}};
-    struct bench_options options = bench_options_read(
+    struct bench_program program = bench_program_begin(
         argc, argv, "Handshakes per second, and memory, by the number of live connections.");
-    const char *folder = bench_certs_make(&options);
-    json_t *machine = bench_machine();
-    json_t *results = json_array();
+    const struct bench_options *options = &program.options;
+    const char *folder = bench_certs_make(options);
 
-    if (!options.json || strcmp(options.json, "-") != 0)
-        bench_print_machine(machine);
     for (int held = 0; held < 2; held++) {
         for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-            if (options.size >= steps[i].from && bench_wanted(&options, held ? "held" : "flight"))
-                json_array_append_new(results, run_group(&options, folder, held, steps[i].live));
+            if (options->size >= steps[i].from && bench_wanted(options, held ? "held" : "flight"))
+                run_group(&program, folder, held, steps[i].live);
         }
     }
-    bench_write(&options, json_pack("{s:s, s:o, s:o}", "bench", "scale", "machine", machine,
-                                    "groups", results));
+    bench_program_end(&program, "scale");
     return 0;
 }

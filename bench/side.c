@@ -45,17 +45,18 @@ static bool transfer(int fd, void *bytes, size_t len, bool out)
 
 /* --- The side's process --- */
 
-_Noreturn static void side_main(const struct bench_side *side, int orders, int results)
+_Noreturn static void side_main(const struct bench_group *group, const struct bench_side *side,
+                                int orders, int results)
 {
     unsigned char order;
     void *state;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    state = side->open(side->setup);
+    state = group->open(side->setup);
     while (transfer(orders, &order, 1, false)) {
         struct bench_result result = {.values = {0}};
 
-        side->round(state, order == ORDER_CHECK, &result);
+        group->round(state, order == ORDER_CHECK, &result);
         if (!transfer(results, &result, sizeof(result), true))
             break;
     }
@@ -65,7 +66,8 @@ _Noreturn static void side_main(const struct bench_side *side, int orders, int r
 
 /* --- The parent --- */
 
-static void start(struct process *process, const struct bench_side *side)
+static void start(struct process *process, const struct bench_group *group,
+                  const struct bench_side *side)
 {
     int orders[2], results[2];
 
@@ -78,7 +80,7 @@ static void start(struct process *process, const struct bench_side *side)
     if (process->pid == 0) {
         close(orders[1]);
         close(results[0]);
-        side_main(side, orders[0], results[1]);
+        side_main(group, side, orders[0], results[1]);
     }
     close(orders[0]);
     close(results[1]);
@@ -115,6 +117,11 @@ static void run_round(struct process *process, const struct bench_side *side, en
 }
 
 /* --- Results --- */
+
+static bool prints(const struct bench_options *options)
+{
+    return !options->json || strcmp(options->json, "-") != 0;
+}
 
 struct table {
     struct bench_result *results; /* [round * sides + side] */
@@ -224,12 +231,11 @@ static void print_table(const struct bench_group *group, const struct table *tab
 
 /* --- A group --- */
 
-unsigned bench_group_add(struct bench_group *group, struct bench_side side)
+void bench_group_add(struct bench_group *group, struct bench_side side)
 {
     if (group->side_count == BENCH_SIDES)
         bench_die("too many sides in %s", group->name);
-    group->sides[group->side_count] = side;
-    return group->side_count++;
+    group->sides[group->side_count++] = side;
 }
 
 bool bench_wanted(const struct bench_options *options, const char *name)
@@ -279,11 +285,11 @@ _Noreturn static void run_alone(const struct bench_options *options,
 
         if (strcmp(side->name, options->side) != 0)
             continue;
-        state = side->open(side->setup);
+        state = group->open(side->setup);
         for (unsigned round = 0; round <= group->rounds; round++) {
             struct bench_result result = {.values = {0}};
 
-            side->round(state, round == 0, &result);
+            group->round(state, round == 0, &result);
             for (unsigned k = 0; k < group->metric_count && round > 0; k++)
                 printf("%s %.*f  ", group->metrics[k].title, group->metrics[k].decimals,
                        result.values[k]);
@@ -294,8 +300,9 @@ _Noreturn static void run_alone(const struct bench_options *options,
     bench_die("%s has no side '%s'", group->name, options->side);
 }
 
-json_t *bench_group_run(const struct bench_options *options, struct bench_group *group)
+void bench_group_run(struct bench_program *program, struct bench_group *group)
 {
+    const struct bench_options *options = &program->options;
     struct process processes[BENCH_SIDES];
     struct table table = {.rounds = group->rounds, .sides = group->side_count};
     json_t *sides = json_array();
@@ -309,12 +316,12 @@ json_t *bench_group_run(const struct bench_options *options, struct bench_group 
     if (!table.results || !sides || !group->facts)
         bench_die("out of memory");
     for (unsigned i = 0; i < group->side_count; i++)
-        start(&processes[i], &group->sides[i]);
+        start(&processes[i], group, &group->sides[i]);
     run_all(group, processes, &table);
     stop_all(processes, group->side_count);
     for (unsigned i = 0; i < group->side_count; i++)
         json_array_append_new(sides, side_json(group, &table, i));
-    if (!options->json || strcmp(options->json, "-") != 0)
+    if (prints(options))
         print_table(group, &table);
     free(table.results);
     result = json_pack("{s:s, s:s, s:i, s:o, s:o}", "name", group->name, "title", group->title,
@@ -322,7 +329,28 @@ json_t *bench_group_run(const struct bench_options *options, struct bench_group 
     if (!result)
         bench_die("out of memory");
     group->facts = NULL;
-    return result;
+    json_array_append_new(program->groups, result);
+}
+
+/* --- The program --- */
+
+struct bench_program bench_program_begin(int argc, char **argv, const char *about)
+{
+    struct bench_program program = {
+        .options = bench_options_read(argc, argv, about),
+        .groups = json_array(),
+    };
+
+    program.machine = bench_machine();
+    if (prints(&program.options))
+        bench_print_machine(program.machine);
+    return program;
+}
+
+void bench_program_end(struct bench_program *program, const char *name)
+{
+    bench_write(&program->options, json_pack("{s:s, s:o, s:o}", "bench", name, "machine",
+                                             program->machine, "groups", program->groups));
 }
 
 void bench_in_child(void (*run)(void *data), void *data)

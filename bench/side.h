@@ -23,19 +23,12 @@ struct bench_result {
     char detail[200]; /* why, or (of the check round) what was negotiated */
 };
 
-/** One side. The functions run in the side's process. */
+/** One side. */
 struct bench_side {
     const char *name;  /* in JSON */
     const char *title; /* for people */
     int against;       /* index of the side it is compared with; its own: with none */
-    const void *setup; /* handed to open */
-
-    /** Makes what all rounds share; returns what `round` gets. */
-    void *(*open)(const void *setup);
-
-    /** One round. check: an extra round before the others that is not measured, which may count
-     * allocations and look at what is negotiated. */
-    void (*round)(void *state, bool check, struct bench_result *ret_result);
+    const void *setup; /* handed to the group's open */
 };
 
 struct bench_metric {
@@ -44,12 +37,20 @@ struct bench_metric {
     int decimals;
 };
 
-/** Sides that do equal work. */
+/** Sides that do equal work. The functions run in the side's process. */
 struct bench_group {
     const char *name; /* in JSON: "full-rsa-1.3" */
     const char *title;
     const struct bench_metric *metrics;
     unsigned metric_count;
+
+    /** Makes what all rounds share; returns what `round` gets. */
+    void *(*open)(const void *setup);
+
+    /** One round. check: an extra round before the others that is not measured, which may count
+     * allocations and look at what is negotiated. */
+    void (*round)(void *state, bool check, struct bench_result *ret_result);
+
     struct bench_side sides[BENCH_SIDES];
     unsigned side_count;
     unsigned rounds;
@@ -58,14 +59,26 @@ struct bench_group {
     json_t *facts;    /* further members of the group in JSON, or NULL; taken over */
 };
 
-/** Adds a side with the defaults; returns its index. */
-unsigned bench_group_add(struct bench_group *group, struct bench_side side);
+/** What main() holds from the first line to the last. */
+struct bench_program {
+    struct bench_options options;
+    json_t *machine, *groups;
+};
+
+/** Reads the options and prints the machine (unless JSON goes to standard output). */
+struct bench_program bench_program_begin(int argc, char **argv, const char *about);
+
+/** Writes the results of the groups that have run. */
+void bench_program_end(struct bench_program *program, const char *name);
+
+/** Adds a side. Its number is its place in the order of these calls. */
+void bench_group_add(struct bench_group *group, struct bench_side side);
 
 /**
- * Runs a group, prints its table (unless JSON goes to standard output) and returns its results.
- * Ends the program if a side fails.
+ * Runs a group, prints its table (unless JSON goes to standard output) and keeps its results for
+ * bench_program_end(). Ends the program if a side fails.
  */
-json_t *bench_group_run(const struct bench_options *options, struct bench_group *group);
+void bench_group_run(struct bench_program *program, struct bench_group *group);
 
 /** Does the user want this group? */
 bool bench_wanted(const struct bench_options *options, const char *name);

@@ -98,7 +98,8 @@ static SECURITY_STATUS leg(struct tls *tls, bool goodbye)
         keep_rest(tls, &in[1]);
     if (sent < 0 && (status == SEC_E_OK || status == SEC_I_CONTINUE_NEEDED))
         return SEC_E_INTERNAL_ERROR; /* tls->error says more */
-    if (status != SEC_E_OK && status != SEC_I_CONTINUE_NEEDED && status != SEC_E_INCOMPLETE_MESSAGE)
+    if (status != SEC_E_OK && status != SEC_I_CONTINUE_NEEDED &&
+        status != SEC_E_INCOMPLETE_MESSAGE && status != SEC_I_INCOMPLETE_CREDENTIALS)
         fail(tls, status, 0);
     return status;
 }
@@ -113,7 +114,9 @@ static int shake_hands(struct tls *tls)
             if (receive(tls) < 0)
                 return -1;
         }
-    } while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE);
+        /* Asked for a certificate, and there is none: the same bytes again go on without. */
+    } while (status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE ||
+             status == SEC_I_INCOMPLETE_CREDENTIALS);
     return status == SEC_E_OK ? 0 : -1;
 }
 

@@ -56,6 +56,10 @@ static void on_leg_done(SspiAsyncContext *call, void *data)
     FreeContextBuffer(c->out.pvBuffer);
     if (c->status == SEC_E_INCOMPLETE_MESSAGE)
         return; /* nothing was used; the same bytes and more make the next leg */
+    if (c->status == SEC_I_INCOMPLETE_CREDENTIALS) {
+        start_leg(c); /* asked for a certificate: the same bytes again go on without */
+        return;
+    }
     ULONG unused = c->in[1].BufferType == SECBUFFER_EXTRA ? c->in[1].cbBuffer : 0;
     memmove(c->data, c->data + c->have - unused, unused);
     c->have = unused;

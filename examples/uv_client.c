@@ -274,6 +274,10 @@ static void on_leg_done(SspiAsyncContext *call, void *data)
         uv_read_start((uv_stream_t *)&c->tcp, on_room, on_read);
         return;
     }
+    if (status == SEC_I_INCOMPLETE_CREDENTIALS) {
+        start_leg(c); /* asked for a certificate: the same bytes again go on without */
+        return;
+    }
     if (c->state == CLOSING || (status != SEC_E_OK && status != SEC_I_CONTINUE_NEEDED)) {
         if (c->state != CLOSING)
             fail(c, status);

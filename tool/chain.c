@@ -97,30 +97,44 @@ static bool next_cert(PCCERT_CONTEXT leaf, PCCERT_CONTEXT *cursor, bool *started
     return *cursor != NULL;
 }
 
-unsigned chain_print(FILE *stream, PCtxtHandle context)
+unsigned chain_print_of(FILE *stream, PCCERT_CONTEXT leaf)
 {
-    PCCERT_CONTEXT leaf = NULL, cursor = NULL;
-    if (QueryContextAttributesA(context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf) != SEC_E_OK ||
-        !leaf)
-        return 0;
+    PCCERT_CONTEXT cursor = NULL;
     bool started = false;
     unsigned count = 0;
     while (next_cert(leaf, &cursor, &started))
         print_one(stream, count++, cursor ? cursor : leaf);
+    return count;
+}
+
+json_t *chain_json_of(PCCERT_CONTEXT leaf)
+{
+    json_t *chain = json_array();
+    PCCERT_CONTEXT cursor = NULL;
+    bool started = false;
+    while (chain && next_cert(leaf, &cursor, &started))
+        json_array_append_new(chain, json_one(cursor ? cursor : leaf));
+    return chain;
+}
+
+unsigned chain_print(FILE *stream, PCtxtHandle context)
+{
+    PCCERT_CONTEXT leaf = NULL;
+    if (QueryContextAttributesA(context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf) != SEC_E_OK ||
+        !leaf)
+        return 0;
+    unsigned count = chain_print_of(stream, leaf);
     CertFreeCertificateContext(leaf);
     return count;
 }
 
 json_t *chain_json(PCtxtHandle context)
 {
-    json_t *chain = json_array();
-    PCCERT_CONTEXT leaf = NULL, cursor = NULL;
+    PCCERT_CONTEXT leaf = NULL;
     if (QueryContextAttributesA(context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &leaf) != SEC_E_OK ||
         !leaf)
-        return chain;
-    bool started = false;
-    while (chain && next_cert(leaf, &cursor, &started))
-        json_array_append_new(chain, json_one(cursor ? cursor : leaf));
+        return json_array();
+    json_t *chain = chain_json_of(leaf);
     CertFreeCertificateContext(leaf);
     return chain;
 }

@@ -34,9 +34,12 @@ static const char help[] =
     "  --name NAME       name that the server must prove, if it is not HOST\n"
     "  --alpn LIST       application protocols to offer, such as h2,http/1.1\n"
     "  --tls 1.2|1.3     only this version\n"
-    "  --cert FILE       client certificate with its chain, PEM\n"
+    "  --cert FILE       client certificate with its chain, PEM; or a pkcs11: URI\n"
     "  --key FILE        its key, PEM; default: in the same file\n"
     "  --password SOURCE of the key: pass:TEXT, env:NAME or file:PATH\n"
+    "  --store-cert SHA1 instead: the one with this thumbprint of the store \"MY\" (see sspi "
+    "store)\n"
+    "  --default-cert    if the server asks, one of the store \"MY\", by the names it accepts\n"
     "  --send            send standard input, print the answer; the report goes to standard error\n"
     "  --repeat N        connect N times: shows resumption\n"
     "  --timeout MS      for connect and handshake together, and for silence afterwards;\n"
@@ -263,6 +266,7 @@ static int run(const struct connect_options *options)
 int cmd_connect(int argc, char **argv)
 {
     const char *target = NULL;
+    bool default_cert = false;
     struct connect_options options = {.timeout_ms = 10000, .repeat = 1};
     const struct option_spec specs[] = {
         {"ca", OPTION_TEXT, &options.ca, 0, 0},
@@ -273,6 +277,8 @@ int cmd_connect(int argc, char **argv)
         {"cert", OPTION_TEXT, &options.tls.cert, 0, 0},
         {"key", OPTION_TEXT, &options.tls.key, 0, 0},
         {"password", OPTION_TEXT, &options.tls.password, 0, 0},
+        {"store-cert", OPTION_TEXT, &options.tls.store_cert, 0, 0},
+        {"default-cert", OPTION_FLAG, &default_cert, 0, 0},
         {"send", OPTION_FLAG, &options.send, 0, 0},
         {"repeat", OPTION_NUMBER, &options.repeat, 1, 1000},
         {"timeout", OPTION_NUMBER, &options.timeout_ms, 1, 3600000},
@@ -289,6 +295,12 @@ int cmd_connect(int argc, char **argv)
         return text_usage("connect", "'%s' is no HOST or HOST:PORT", target);
     if (options.tls.key && !options.tls.cert)
         return text_usage("connect", "--key needs --cert");
+    if (options.tls.store_cert && options.tls.cert)
+        return text_usage("connect", "--store-cert and --cert exclude each other");
+    if (default_cert && (options.tls.cert || options.tls.store_cert))
+        return text_usage("connect", "--default-cert and --cert exclude each other");
+    if (!default_cert)
+        options.tls.flags |= SCH_CRED_NO_DEFAULT_CREDS;
     if (options.insecure) {
         options.tls.flags |= SCH_CRED_MANUAL_CRED_VALIDATION;
         text_complain("WARNING: --insecure: the server's certificate is not verified");

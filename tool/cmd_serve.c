@@ -27,9 +27,15 @@ static const char help[] =
     "does one itself, and never waits for the disk.\n"
     "Symbolic links are not followed, names that begin with a dot are not served.\n"
     "\n"
-    "  --cert FILE            certificate with its chain, PEM (required)\n"
+    "  --cert FILE            certificate with its chain, PEM; this or --store-cert is required.\n"
+    "                         Or a pkcs11: URI of a certificate in a token\n"
     "  --key FILE             its key, PEM; default: in the same file\n"
     "  --password SOURCE      of the key: pass:TEXT, env:NAME or file:PATH\n"
+    "  --client-ca FILE       ask clients for a certificate, and believe those that are signed by\n"
+    "                         one in this file, PEM; one that is not good ends the handshake\n"
+    "  --require-client-cert  and let in nobody who shows none\n"
+    "  --store-cert SHA1      instead: the one with this thumbprint of the store \"MY\" (see sspi\n"
+    "                         store); user:SHA1 or machine:SHA1 says in which\n"
     "  --address ADDRESS      where to listen, default 127.0.0.1\n"
     "  --port N               default 8443; 0 = any free one\n"
     "  --alpn LIST            application protocols, default h2,http/1.1; the first one that the\n"
@@ -50,6 +56,7 @@ static const char help[] =
     "  --status-any           the status page for every client; not on a public network\n"
     "\n"
     "One line tells when it is ready: listening on https://127.0.0.1:8443/\n"
+    "SIGHUP reads the certificate and the key again; connections go on.\n"
     "\n"
     "Examples:\n"
     "  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \\\n"
@@ -84,6 +91,7 @@ static int serve(const struct arguments *arguments)
         return TOOL_LOCAL;
     }
     server->options = arguments->server;
+    server->tls = &arguments->tls;
     int code = TOOL_USAGE;
     if (arguments->alpn[0] && !tls_alpn_set(&server->alpn, arguments->alpn)) {
         code = text_usage("serve", "--alpn does not take '%s'", arguments->alpn);
@@ -129,6 +137,9 @@ int cmd_serve(int argc, char **argv)
         {"cert", OPTION_TEXT, &arguments.tls.cert, 0, 0},
         {"key", OPTION_TEXT, &arguments.tls.key, 0, 0},
         {"password", OPTION_TEXT, &arguments.tls.password, 0, 0},
+        {"client-ca", OPTION_TEXT, &arguments.tls.client_ca, 0, 0},
+        {"require-client-cert", OPTION_FLAG, &arguments.tls.require_client_cert, 0, 0},
+        {"store-cert", OPTION_TEXT, &arguments.tls.store_cert, 0, 0},
         {"address", OPTION_TEXT, &arguments.server.address, 0, 0},
         {"port", OPTION_NUMBER, &arguments.server.port, 0, 65535},
         {"alpn", OPTION_TEXT, &arguments.alpn, 0, 0},
@@ -148,8 +159,11 @@ int cmd_serve(int argc, char **argv)
     int code = options_read(&set, argc, argv);
     if (code != OPTIONS_GO)
         return code;
-    if (!arguments.tls.cert)
-        return text_usage("serve", "a server needs a certificate: --cert FILE");
+    if (!arguments.tls.cert == !arguments.tls.store_cert)
+        return text_usage("serve",
+                          "a server needs a certificate: --cert FILE or --store-cert SHA1");
+    if (arguments.tls.require_client_cert && !arguments.tls.client_ca)
+        return text_usage("serve", "--require-client-cert needs --client-ca FILE");
     if (arguments.server.status_path && !is_plain_path(arguments.server.status_path))
         return text_usage("serve", "--status takes a path like /status, not '%s'",
                           arguments.server.status_path);

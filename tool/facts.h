@@ -40,4 +40,8 @@ unsigned chain_print(FILE *stream, PCtxtHandle context);
 /** The same as an array (empty if there are none); NULL if there is no memory. */
 json_t *chain_json(PCtxtHandle context);
 
+/** The same of a certificate and those in its store. */
+unsigned chain_print_of(FILE *stream, PCCERT_CONTEXT leaf);
+json_t *chain_json_of(PCCERT_CONTEXT leaf);
+
 #endif

@@ -7,6 +7,8 @@
  * Stopping: the first signal (or the end of --seconds) closes the listener and ends each connection
  * in order, an answer under way first; a second one, or GRACE_MS, drops what is left. The loop ends
  * when its last handle is closed, and a peer closes only when nothing of it is left on a worker.
+ *
+ * SIGHUP reads the certificate again, on a thread of libuv's pool; connections go on.
  */
 #include "server.h"
 
@@ -56,6 +58,7 @@ static void close_all(struct server *server)
     close_handle((uv_handle_t *)&server->completions, NULL);
     close_handle((uv_handle_t *)&server->interrupt, NULL);
     close_handle((uv_handle_t *)&server->terminate, NULL);
+    close_handle((uv_handle_t *)&server->hangup, NULL);
     close_handle((uv_handle_t *)&server->end, NULL);
     if (server->monitor)
         monitor_stop(server->monitor);
@@ -92,6 +95,42 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
     stop(signal->data);
+}
+
+/* On a thread of the pool: files are read. */
+static void renew(uv_work_t *work)
+{
+    struct server *server = work->data;
+
+    server->renewed = tls_renew(server->tls, &server->credential);
+}
+
+static void on_hangup(uv_signal_t *signal, int number);
+
+static void on_renewed(uv_work_t *work, int status)
+{
+    struct server *server = work->data;
+
+    server->renewing = false;
+    if (status == 0 && server->renewed == TOOL_OK) {
+        printf("the certificate was read again\n");
+        fflush(stdout);
+    }
+    if (server->renew_again && !server->stopping)
+        on_hangup(&server->hangup, SIGHUP);
+}
+
+/* A signal that comes while files are read may mean what has been read already: once more. */
+static void on_hangup(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+    (void)number;
+
+    server->renew_again = server->renewing;
+    if (server->renewing)
+        return;
+    server->renewal.data = server;
+    server->renewing = uv_queue_work(&server->loop, &server->renewal, renew, on_renewed) == 0;
 }
 
 static void on_end(uv_timer_t *timer)
@@ -199,17 +238,20 @@ static int start(struct server *server)
     uv_tcp_init(&server->loop, &server->listener);
     uv_signal_init(&server->loop, &server->interrupt);
     uv_signal_init(&server->loop, &server->terminate);
+    uv_signal_init(&server->loop, &server->hangup);
     uv_timer_init(&server->loop, &server->end);
     int error =
         uv_poll_init(&server->loop, &server->completions, OsspiCompletionQueueFd(server->queue));
     server->listener.data = server->interrupt.data = server->terminate.data = server;
-    server->end.data = server->completions.data = server;
+    server->end.data = server->completions.data = server->hangup.data = server;
     if (error == 0)
         error = uv_poll_start(&server->completions, UV_READABLE, on_completions);
     if (error == 0)
         error = uv_signal_start(&server->interrupt, on_signal, SIGINT);
     if (error == 0)
         error = uv_signal_start(&server->terminate, on_signal, SIGTERM);
+    if (error == 0)
+        error = uv_signal_start(&server->hangup, on_hangup, SIGHUP);
     if (error == 0 && server->options.seconds > 0)
         error = uv_timer_start(&server->end, on_end, server->options.seconds * UINT64_C(1000), 0);
     if (error < 0) {

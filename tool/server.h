@@ -41,13 +41,17 @@ struct server_options {
 struct server {
     uv_loop_t loop;
     uv_tcp_t listener;
-    uv_signal_t interrupt, terminate;
+    uv_signal_t interrupt, terminate, hangup;
+    uv_work_t renewal; /* in use while `renewing` */
+    bool renewing, renew_again;
+    int renewed; /* exit code of the renewal */
     uv_poll_t completions;
     uv_timer_t end; /* --seconds, then the grace after a stop */
     struct server_options options;
     unsigned port; /* that it listens on */
     int root;      /* the directory served */
     CredHandle credential;
+    const struct tls_options *tls; /* what it was acquired with; read again on SIGHUP */
     OsspiCompletionQueue *queue;
     struct tls_alpn alpn;
     struct monitor *monitor; /* NULL without a status page */

@@ -233,7 +233,8 @@ static enum stream_result read_more(struct stream *stream)
 static enum stream_result settle_leg(struct stream *stream, SECURITY_STATUS status, bool *ret_more)
 {
     enum stream_result sent = send_all(stream);
-    *ret_more = status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE;
+    *ret_more = status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE ||
+                status == SEC_I_INCOMPLETE_CREDENTIALS;
     if (status != SEC_E_OK && !*ret_more)
         return fail_tls(stream, status); /* weighs more than an alert that could not be sent */
     return sent;
@@ -246,7 +247,9 @@ enum stream_result stream_handshake(struct stream *stream, int fd)
     bool more;
     enum stream_result result = settle_leg(stream, status, &more);
     while (result == STREAM_OK && more) {
-        if (stream->wire.len == 0 || status == SEC_E_INCOMPLETE_MESSAGE)
+        /* Asked for a certificate, and there is none: the next leg goes on without. */
+        bool asked = status == SEC_I_INCOMPLETE_CREDENTIALS;
+        if (!asked && (stream->wire.len == 0 || status == SEC_E_INCOMPLETE_MESSAGE))
             result = read_more(stream);
         if (result != STREAM_OK)
             break;

@@ -176,6 +176,10 @@ static const char *kind_name(OsspiCallKind kind)
         return "delete context";
     case OsspiCallFreeCredentials:
         return "free credential";
+    case OsspiCallGetCertificateChain:
+        return "certificate chain";
+    case OsspiCallBackground:
+        return "background";
     default:
         return "call";
     }

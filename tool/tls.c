@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <opensspi.h>
 
+#include "store.h"
 #include "text.h"
 #include "tool.h"
 
@@ -35,6 +37,12 @@ bool tls_version_known(const char *version)
     return strcmp(version, "1.2") == 0 || strcmp(version, "1.3") == 0;
 }
 
+/* How much of a name may be shown: behind the "?" of a PKCS #11 URI there may be a PIN. */
+static int shown_length(const char *name)
+{
+    return strncasecmp(name, "pkcs11:", 7) == 0 ? (int)strcspn(name, "?") : (int)strlen(name);
+}
+
 static int load_certificate(const struct tls_options *options, PCCERT_CONTEXT *ret_cert)
 {
     char *password = NULL;
@@ -46,9 +54,39 @@ static int load_certificate(const struct tls_options *options, PCCERT_CONTEXT *r
         return TOOL_OK;
 
     char what[512];
-    snprintf(what, sizeof(what), "cannot use the certificate %s with the key %s", options->cert,
-             options->key ? options->key : "in the same file");
+    const char *key = options->key ? options->key : "in the same place";
+    snprintf(what, sizeof(what), "cannot use the certificate %.*s with the key %.*s",
+             shown_length(options->cert), options->cert, shown_length(key), key);
     text_complain_status(what, status, NULL);
+    return TOOL_LOCAL;
+}
+
+static int load_client_ca(const char *path, HCERTSTORE *ret_store)
+{
+    *ret_store = CertOpenStore(CERT_STORE_PROV_FILENAME_A, 0, 0,
+                               CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG, path);
+    PCCERT_CONTEXT first = *ret_store ? CertEnumCertificatesInStore(*ret_store, NULL) : NULL;
+    if (!first) {
+        text_complain("cannot find a certificate in %s", path);
+        return TOOL_LOCAL;
+    }
+    CertFreeCertificateContext(first);
+    return TOOL_OK;
+}
+
+/* Asks clients for certificates, on every connection of this credential. */
+static int ask_clients(const struct tls_options *options, PCredHandle credential)
+{
+    SecPkgCred_ClientCertPolicy policy = {.dwFlags = options->require_client_cert
+                                                         ? OSSPI_CLIENT_CERT_REQUIRE
+                                                         : OSSPI_CLIENT_CERT_REQUEST};
+    if (!options->client_ca)
+        return TOOL_OK;
+    SECURITY_STATUS status = SetCredentialsAttributesA(credential, SECPKG_ATTR_CLIENT_CERT_POLICY,
+                                                       &policy, sizeof(policy));
+    if (status == SEC_E_OK)
+        return TOOL_OK;
+    text_complain_status("cannot ask for client certificates", status, NULL);
     return TOOL_LOCAL;
 }
 
@@ -56,12 +94,19 @@ int tls_auth_load(const struct tls_options *options, struct tls_auth *ret_auth)
 {
     *ret_auth = (struct tls_auth){
         .credentials = {.dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = options->flags}};
-    if (options->cert) {
-        int code = load_certificate(options, &ret_auth->cert);
+    if (options->cert || options->store_cert) {
+        int code = options->cert ? load_certificate(options, &ret_auth->cert)
+                                 : store_find(options->store_cert, &ret_auth->cert);
         if (code != TOOL_OK)
             return code;
         ret_auth->credentials.cCreds = 1;
         ret_auth->credentials.paCred = &ret_auth->cert;
+    }
+    if (options->client_ca) {
+        int code = load_client_ca(options->client_ca, &ret_auth->roots);
+        if (code != TOOL_OK)
+            return code;
+        ret_auth->credentials.hRootStore = ret_auth->roots;
     }
     if (options->version) {
         /* The structure says what is not wanted; bits that mean nothing to this side are allowed.
@@ -77,6 +122,8 @@ int tls_auth_load(const struct tls_options *options, struct tls_auth *ret_auth)
 void tls_auth_clear(struct tls_auth *auth)
 {
     CertFreeCertificateContext(auth->cert);
+    if (auth->roots)
+        CertCloseStore(auth->roots, 0);
     *auth = (struct tls_auth){0};
 }
 
@@ -91,10 +138,27 @@ int tls_acquire(const struct tls_options *options, PCredHandle ret_credential)
         if (status != SEC_E_OK) {
             text_complain_status("cannot get a credential", status, NULL);
             code = TOOL_LOCAL;
+        } else if ((code = ask_clients(options, ret_credential)) != TOOL_OK) {
+            FreeCredentialsHandle(ret_credential);
         }
     }
     tls_auth_clear(&auth);
     return code;
+}
+
+int tls_renew(const struct tls_options *options, PCredHandle credential)
+{
+    PCCERT_CONTEXT cert = NULL;
+    int code =
+        options->cert ? load_certificate(options, &cert) : store_find(options->store_cert, &cert);
+    if (code != TOOL_OK)
+        return code;
+    SECURITY_STATUS status = OsspiRenewCredential(credential, &cert, 1, NULL);
+    CertFreeCertificateContext(cert);
+    if (status == SEC_E_OK)
+        return TOOL_OK;
+    text_complain_status("cannot go over to the new certificate", status, NULL);
+    return TOOL_LOCAL;
 }
 
 int tls_configure(const char *ca, unsigned long workers)

@@ -27,11 +27,14 @@ bool tls_alpn_set(struct tls_alpn *alpn, const char *list);
 /** What the command line says about a credential. */
 struct tls_options {
     bool server;
-    const char *cert;     /* PEM file, or NULL: none (client only) */
-    const char *key;      /* PEM file, or NULL: in the same file */
-    const char *password; /* source as of text_password, or NULL */
-    const char *version;  /* "1.2", "1.3", or NULL: both */
-    DWORD flags;          /* SCH_CRED_... */
+    const char *cert;         /* PEM file, or NULL: none (client only) */
+    const char *key;          /* PEM file, or NULL: in the same file */
+    const char *store_cert;   /* instead of cert: one of "MY", as of store_find; or NULL */
+    const char *password;     /* source as of text_password, or NULL */
+    const char *version;      /* "1.2", "1.3", or NULL: both */
+    const char *client_ca;    /* server: PEM file; who is in there may sign for clients; or NULL */
+    bool require_client_cert; /* server: else a client is asked only, if there is client_ca */
+    DWORD flags;              /* SCH_CRED_... */
 };
 
 /** pAuthData and all it points to. It holds pointers into itself, so it must stay where it is. */
@@ -39,6 +42,7 @@ struct tls_auth {
     SCH_CREDENTIALS credentials;
     TLS_PARAMETERS parameters;
     PCCERT_CONTEXT cert;
+    HCERTSTORE roots; /* NULL: the machine's */
 };
 
 /** Is this a value of --tls? */
@@ -52,6 +56,11 @@ bool tls_version_known(const char *version);
  */
 int tls_auth_load(const struct tls_options *options, struct tls_auth *ret_auth);
 void tls_auth_clear(struct tls_auth *auth);
+
+/** Loads the certificate that the options name again, and gives it to a credential that was
+ * acquired with them. Reads files. An exit code; errors have been reported, and the credential is
+ * as it was. */
+int tls_renew(const struct tls_options *options, PCredHandle credential);
 
 /** tls_auth_load and AcquireCredentialsHandle in one. An exit code; errors have been reported. */
 int tls_acquire(const struct tls_options *options, PCredHandle ret_credential);

@@ -26,24 +26,133 @@ OSSPI_EXTERN_C_BEGIN
  * chain: all certificates of the file but the one that the key belongs to. Reads files, so it may
  * block for as long as the file system does.
  *
- * @param cert     [in] path of a PEM file: end entity first, then its chain; or a "pkcs11:" URI
- * @param key      [in] path of a PEM file or a "pkcs11:" URI; NULL = the key is where cert is
- * @param password [in] of the key, or the token's PIN; NULL = none. Not kept
+ * A key that a PKCS #11 URI (RFC 7512) names stays in its token; TLS uses it there, on the blocking
+ * lane. To find it, this call talks to the token, so it blocks for as long as that does.
+ *
+ * @param cert     [in] path of a PEM file: end entity first, then its chain; or a "pkcs11:" URI,
+ *                 of a certificate without its chain
+ * @param key      [in] path of a PEM file or a "pkcs11:" URI; NULL = the key is where cert is: in
+ *                 a token under the same attributes
+ * @param password [in] of the key, or the token's PIN, before one in the URI; NULL = none. Of a PIN
+ *                 a copy is kept, wiped when it is not needed any more
  * @param ret_cert [out] free with CertFreeCertificateContext; NULL on failure
  * @retval SEC_E_OK                   done
  * @retval SEC_E_INVALID_PARAMETER    cert or ret_cert is NULL
- * @retval SEC_E_NO_CREDENTIALS       a file or object is not there or cannot be read, or there is
- *                                    no key, or the key is not the certificate's
+ * @retval SEC_E_NO_CREDENTIALS       a file, PKCS #11 module, token or object is not there or
+ *                                    cannot be read, or there is no key, or the key is not the
+ *                                    certificate's
  * @retval SEC_E_UNKNOWN_CREDENTIALS  a file is no PEM, no regular file or larger than 1 MiB, or
- *                                    holds no certificate that can be parsed
- * @retval SEC_E_LOGON_DENIED         the password is wrong, or one is needed
- * @retval SEC_E_NOT_OWNER            the key file belongs to another user, or its mode gives group
- *                                    or others any right, or a file may not be opened
- * @retval SEC_E_UNSUPPORTED_FUNCTION a "pkcs11:" URI, and this build has no PKCS #11
+ *                                    holds no certificate that can be parsed; a URI is malformed,
+ *                                    has an attribute that is not supported, names an object of
+ *                                    another type, or comes with a PIN and names no token
+ * @retval SEC_E_LOGON_DENIED         the password or PIN is wrong or locked, or one is needed
+ * @retval SEC_E_NOT_OWNER            the key file, or the PIN's, belongs to another user, or its
+ *                                    mode gives group or others any right, or a file may not be
+ *                                    opened
+ * @retval SEC_E_UNSUPPORTED_FUNCTION a "pkcs11:" URI, and OpenSSL has neither the pkcs11 provider
+ *                                    nor the pkcs11 engine
  * @retval SEC_E_INSUFFICIENT_MEMORY  no memory, or no descriptor is left
  */
 OSSPI_API SECURITY_STATUS OsspiLoadCertificate(const char *cert, const char *key,
                                                const char *password, PCCERT_CONTEXT *ret_cert);
+
+/**
+ * Gives a credential other certificates, without dropping a connection.
+ *
+ * They take the place of all that came with AcquireCredentialsHandle, and of those that
+ * AddCredentials has added without a host name; the others stay (AddCredentials with the same name
+ * replaces them). Contexts made afterwards present the new ones, those that exist keep the old
+ * ones. Sessions that were made with the old certificates are not resumed. All or nothing: on
+ * failure the credential is as it was. Asynchronous calls that are in flight may use either. What
+ * this copies may be freed at once. Blocks as long as a change of the same credential by another
+ * thread does, and as long as keys in a device take to load.
+ *
+ * @param credential   [in] of Schannel, either side
+ * @param certificates [in] array of certificate contexts with keys, as in SCH_CREDENTIALS.paCred
+ * @param count        1 to 100, with those that stay
+ * @param ret_expiry   [out] when the first certificate expires, local FILETIME; NULL = do not tell
+ * @retval SEC_E_OK                   done
+ * @retval SEC_E_INVALID_HANDLE       no credential
+ * @retval SEC_E_INVALID_PARAMETER    certificates or one of them is NULL, or count is 0
+ * @retval SEC_E_NO_CREDENTIALS       a certificate without its key
+ * @retval SEC_E_UNKNOWN_CREDENTIALS  a certificate or key that TLS cannot use, or too many
+ * @retval SEC_E_UNSUPPORTED_FUNCTION a credential of another package
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory
+ * @retval SEC_E_INTERNAL_ERROR       the TLS library has failed
+ */
+OSSPI_API SECURITY_STATUS OsspiRenewCredential(PCredHandle credential, PCCERT_CONTEXT *certificates,
+                                               ULONG count, PTimeStamp ret_expiry);
+
+/** For SecPkgCred_ClientCertPolicy.dwFlags (SECPKG_ATTR_CLIENT_CERT_POLICY of a server): clients
+ * are asked for a certificate though no leg says ASC_REQ_MUTUAL_AUTH. */
+#define OSSPI_CLIENT_CERT_REQUEST 0x00000001u
+
+/** The same, and a handshake without a certificate fails. */
+#define OSSPI_CLIENT_CERT_REQUIRE 0x00000002u
+
+/** One file of a folder of certificates, or the folder itself. */
+typedef struct OsspiStoreFile {
+    ULONG cbSize;                       /* sizeof(OsspiStoreFile) of the library */
+    BOOL is_folder;                     /* this is about the folder; told first, and always */
+    const char *path;                   /* absolute if the folder's is */
+    SECURITY_STATUS status;             /* SEC_E_OK: it is used */
+    const char *reason;                 /* why it is left out, in words; NULL: it is not */
+    BOOL has_key;                       /* the certificates have their private keys */
+    ULONG count;                        /* certificates of its own, their chains not counted */
+    const PCCERT_CONTEXT *certificates; /* until the callback returns */
+} OsspiStoreFile;
+
+/** Takes one file; FALSE ends the list. Runs inside OsspiListStore, on the caller's thread. */
+typedef BOOL (*OsspiStoreFileCallback)(const OsspiStoreFile *file, void *data);
+
+/**
+ * Tells what is in the store "MY", or in another folder of certificates, file by file: also which
+ * files are left out, and why. Where CertOpenStore shows what can be used, this explains it.
+ *
+ * @param store    [in] NULL or "MY"; or the path of a folder, with a slash in it
+ * @param flags    CERT_SYSTEM_STORE_CURRENT_USER or CERT_SYSTEM_STORE_LOCAL_MACHINE
+ * @param callback [in] called for the folder, then for each file in the order of names
+ * @param data     [in] handed to callback
+ * @retval SEC_E_OK                  told; also if the folder is missing or cannot be used, as its
+ *                                   status says
+ * @retval SEC_E_INVALID_PARAMETER   no callback, no such store, or other flags
+ * @retval SEC_E_INSUFFICIENT_MEMORY no memory, or no descriptor is left
+ */
+OSSPI_API SECURITY_STATUS OsspiListStore(const char *store, ULONG flags,
+                                         OsspiStoreFileCallback callback, void *data);
+
+/**
+ * Builds the chain of a certificate as CertGetCertificateChain does, without blocking.
+ *
+ * Arguments are copied during the call, stores and certificates by reference. What is computed runs
+ * on the CPU lane; only where the network has to be asked about revocation the call goes on on the
+ * blocking lane, under its deadline (OsspiSetAsyncTimeout).
+ *
+ * @param context           [in] async context without a pending call
+ * @param hChainEngine      as CertGetCertificateChain, with the five below
+ * @param pCertContext      [in]
+ * @param pTime             [in]
+ * @param hAdditionalStore  [in]
+ * @param pChainPara        [in]
+ * @param dwFlags
+ * @param ret_chain         [out] set when the call completes with SEC_E_OK; must stay valid until
+ *                          it is complete. Free with CertFreeCertificateChain
+ * @retval SEC_E_OK                accepted; the call status is SEC_E_OK, SEC_E_INVALID_PARAMETER
+ *                                 (what CertGetCertificateChain calls E_INVALIDARG),
+ *                                 SEC_E_INSUFFICIENT_MEMORY, or
+ *                                 HRESULT_FROM_WIN32(ERROR_CANCELLED) or (ERROR_TIMEOUT)
+ * @retval SEC_E_INVALID_HANDLE    context is NULL, freed or foreign
+ * @retval SEC_E_INVALID_PARAMETER ret_chain is NULL, or a call is pending on context, or its
+ *                                 callback has not begun
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory, no thread, or the queue is full
+ * @retval SEC_E_NOT_OWNER            a thread would have to be started by one with another identity
+ * @retval SEC_E_SHUTDOWN_IN_PROGRESS OsspiShutdown was called
+ */
+OSSPI_API SECURITY_STATUS
+OsspiGetCertificateChainAsync(SspiAsyncContext *context, HCERTCHAINENGINE hChainEngine,
+                              PCCERT_CONTEXT pCertContext, LPFILETIME pTime,
+                              HCERTSTORE hAdditionalStore, PCERT_CHAIN_PARA pChainPara,
+                              DWORD dwFlags, PCCERT_CHAIN_CONTEXT *ret_chain);
 
 /* --- Completion queues: callbacks on the caller's thread --- */
 
@@ -65,7 +174,7 @@ OSSPI_API SECURITY_STATUS OsspiCreateCompletionQueue(OsspiCompletionQueue **ret_
  * Gives the descriptor to wait on.
  *
  * It is an eventfd, non-blocking and close-on-exec, for poll, epoll (also edge triggered) or
- * io_uring. It is readable exactly while the queue holds an entry. Do not read, write or close it.
+ * io_uring. It is readable while the queue holds an entry. Do not read, write or close it.
  *
  * @param queue [in] the queue
  * @return the descriptor; -1 if queue is NULL, closed, or was made before a fork by the parent
@@ -173,7 +282,7 @@ typedef struct OsspiOptions {
     ULONG default_timeout_ms;     /* deadline of calls without one, synchronous too; default none */
     const char *trust_file;       /* PEM file of trusted roots; default: SSL_CERT_FILE's rules */
     const char *trust_dir;        /* hashed directory of them; default: SSL_CERT_DIR's rules */
-    const char *state_dir;        /* where machine certificates will live; nothing reads it yet */
+    const char *state_dir;        /* the machine's certificates are in its folder "my" */
 } OsspiOptions;
 
 /**
@@ -198,7 +307,9 @@ typedef enum OsspiCallKind {
     OsspiCallAcceptContext = 2,
     OsspiCallDeleteContext = 3,
     OsspiCallFreeCredentials = 4,
-    OsspiCallKindCount = 8 /* room for kinds to come */
+    OsspiCallGetCertificateChain = 5,
+    OsspiCallBackground = 6, /* the library's own: a stapled answer is renewed */
+    OsspiCallKindCount = 8   /* room for kinds to come */
 } OsspiCallKind;
 
 #define OSSPI_HISTOGRAM_BUCKETS 32
@@ -209,7 +320,11 @@ typedef struct OsspiHistogram {
     uint64_t bucket[OSSPI_HISTOGRAM_BUCKETS];
 } OsspiHistogram;
 
-/** Durations of one kind of call. */
+/**
+ * Durations of one kind of call. Every call is counted; while short calls follow one another
+ * quickly only one in eight is timed, and the others count as the last one did that was. One that
+ * runs for more than two ticks of the kernel's clock, 8 to 20 ms, is always counted as it is.
+ */
 typedef struct OsspiCallStatistics {
     OsspiHistogram queue_wait; /* from queued to started */
     OsspiHistogram run_time;   /* from started to completed */

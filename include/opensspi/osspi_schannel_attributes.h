@@ -254,11 +254,12 @@ typedef struct _SecPkgCred_SupportedProtocols {
     DWORD grbitProtocol;
 } SecPkgCred_SupportedProtocols, *PSecPkgCred_SupportedProtocols;
 
-/** SECPKG_ATTR_CLIENT_CERT_POLICY, set: how a server checks client certificates. */
+/** SECPKG_ATTR_CLIENT_CERT_POLICY, set: how a server checks client certificates. What is not
+ * supported is refused: docs/schannel.md, "Attributes". */
 typedef struct _SecPkgCred_ClientCertPolicy {
-    DWORD dwFlags;
+    DWORD dwFlags; /* OSSPI_CLIENT_CERT_... of opensspi.h, or 0 */
     GUID guidPolicyId;
-    DWORD dwCertFlags;
+    DWORD dwCertFlags;           /* CERT_CHAIN_REVOCATION_CHECK_... */
     DWORD dwUrlRetrievalTimeout; /* ms */
     BOOL fCheckRevocationFreshnessTime;
     DWORD dwRevocationFreshnessTime; /* seconds */
@@ -275,7 +276,8 @@ typedef struct _SecPkgCred_SessionTicketKey {
     BYTE KeyingMaterialSize; /* 32 to 64 */
 } SecPkgCred_SessionTicketKey, *PSecPkgCred_SessionTicketKey;
 
-/** SECPKG_ATTR_SESSION_TICKET_KEYS, set: up to 16; the first one seals, all open. */
+/** SECPKG_ATTR_SESSION_TICKET_KEYS, set: up to 16; the first one seals, all open. 0: back to the
+ * keys that the process makes by itself. */
 typedef struct _SecPkgCred_SessionTicketKeys {
     DWORD cSessionTicketKeys;
     PSecPkgCred_SessionTicketKey pSessionTicketKeys;

@@ -63,7 +63,25 @@ OSSPI_API SECURITY_STATUS SEC_ENTRY FreeCredentialsHandle(PCredHandle phCredenti
 /** The old name. It stands above the tables, so their member answers to both names too. */
 #define FreeCredentialHandle FreeCredentialsHandle
 
-/** Appends another credential to a handle. */
+/**
+ * Appends another credential to a handle, for the contexts that are made from then on.
+ *
+ * Schannel: takes the certificates of pAuthData and nothing else of it. On a server a principal is
+ * the host name they are for; they replace those that the handle has for it. All or nothing.
+ *
+ * @param hCredentials   [in] the handle
+ * @param pszPrincipal   [in] or NULL
+ * @param pszPackage     [in] the handle's package, or NULL
+ * @param fCredentialUse the handle's use
+ * @param ptsExpiry      [out] when the handle's first certificate expires; NULL = do not tell
+ * @retval SEC_E_OK                   done
+ * @retval SEC_E_INVALID_HANDLE       no credential
+ * @retval SEC_E_SECPKG_NOT_FOUND     another package than the handle's
+ * @retval SEC_E_NO_CREDENTIALS       no certificate or key in pAuthData, or another use
+ * @retval SEC_E_UNKNOWN_CREDENTIALS  pAuthData not understood, no host name, too many certificates
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory
+ * @retval SEC_E_UNSUPPORTED_FUNCTION the package has no such function
+ */
 OSSPI_API SECURITY_STATUS SEC_ENTRY AddCredentialsW(
     PCredHandle hCredentials, PSSPI_SEC_STRING pszPrincipal, PSSPI_SEC_STRING pszPackage,
     ULONG fCredentialUse, void *pAuthData, SEC_GET_KEY_FN pGetKeyFn, void *pvGetKeyArgument,

@@ -317,7 +317,9 @@
 #define ERROR_INVALID_PASSWORD              86
 #define ERROR_INVALID_PARAMETER             87
 #define ERROR_CALL_NOT_IMPLEMENTED          120
+#define ERROR_DISK_FULL                     112
 #define ERROR_INSUFFICIENT_BUFFER           122
+#define ERROR_DIR_NOT_EMPTY                 145
 #define ERROR_BUSY                          170
 #define ERROR_ALREADY_EXISTS                183
 #define ERROR_MORE_DATA                     234

@@ -168,6 +168,7 @@ typedef HANDLE             *LPHANDLE;
 typedef HANDLE              HMODULE;
 typedef HANDLE              HINSTANCE;
 typedef HANDLE              HWND;
+typedef HANDLE              HLOCAL;
 typedef void               *PSID;
 
 /* clang-format on */

@@ -33,4 +33,7 @@ SECURITY_STATUS osspi_acquire_sync(const struct osspi_acquire_request *request);
 SECURITY_STATUS osspi_acquire_async(SspiAsyncContext *async,
                                     const struct osspi_acquire_request *request);
 
+/** AddCredentials; request->credential is the handle to add to. */
+SECURITY_STATUS osspi_add_credentials(const struct osspi_acquire_request *request);
+
 #endif

@@ -83,7 +83,7 @@ static void read_engine(struct osspi_engine *engine, OsspiStatistics *statistics
     if (!engine)
         return;
     statistics->calls_queued = atomic_load(&engine->accepted);
-    statistics->callbacks_pending = atomic_load(&engine->notifying);
+    statistics->callbacks_pending = atomic_load(&engine->notifying) + osspi_completion_entries();
     statistics->queue_depth = osspi_engine_waiting(engine);
     {
         OSSPI_LOCKED(&engine->thread_lock);

@@ -17,8 +17,11 @@ void osspi_job_choose_lane(struct osspi_job *job, const struct osspi_package *pa
         package->lane(operation, credential, context, &choice);
     job->lane = choice.lane;
     job->any_identity = operation != OSSPI_OP_ACQUIRE && package->legs_any_identity;
-    memcpy(job->class_name, choice.class_name, sizeof(job->class_name));
-    job->class_name[sizeof(job->class_name) - 1] = '\0';
+    job->class_name[0] = '\0';
+    if (choice.class_name[0] != '\0') {
+        memcpy(job->class_name, choice.class_name, sizeof(job->class_name));
+        job->class_name[sizeof(job->class_name) - 1] = '\0';
+    }
 }
 
 /* Runs and publishes. A job that goes to the blocking lane is published there and comes back empty;

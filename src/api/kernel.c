@@ -69,9 +69,19 @@ SECURITY_STATUS AddCredentialsW(PCredHandle hCredentials, PSECURITY_STRING pszPr
                                 SEC_GET_KEY_FN pGetKeyFn, void *pvGetKeyArgument,
                                 PTimeStamp ptsExpiry)
 {
-    /* Without strings the A form is the same. */
-    return AddCredentialsA(hCredentials, NULL, NULL, fCredentialUse, pAuthData, pGetKeyFn,
-                           pvGetKeyArgument, ptsExpiry);
+    struct osspi_acquire_request request = {
+        .wide = true,
+        .principal = osspi_text_counted(pszPrincipal),
+        .package = osspi_text_counted(pszPackage),
+        .use = fCredentialUse,
+        .auth = pAuthData,
+        .get_key = pGetKeyFn,
+        .get_key_argument = pvGetKeyArgument,
+        .credential = hCredentials,
+        .expiry = ptsExpiry,
+    };
+
+    return osspi_add_credentials(&request);
 }
 
 /* ---- contexts ---- */

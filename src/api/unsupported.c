@@ -51,30 +51,7 @@ SECURITY_STATUS DeleteSecurityPackageA(LPSTR pszPackageName)
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* ---- contexts and credentials: a bad handle is still told apart ---- */
-
-static SECURITY_STATUS refuse_credential(PCredHandle handle)
-{
-    struct osspi_credential *credential = osspi_credential_lookup(handle);
-
-    osspi_credential_unref(credential);
-    return credential ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_INVALID_HANDLE;
-}
-
-SECURITY_STATUS AddCredentialsA(PCredHandle hCredentials, LPSTR pszPrincipal, LPSTR pszPackage,
-                                ULONG fCredentialUse, void *pAuthData, SEC_GET_KEY_FN pGetKeyFn,
-                                void *pvGetKeyArgument, PTimeStamp ptsExpiry)
-{
-    return refuse_credential(hCredentials);
-}
-
-SECURITY_STATUS AddCredentialsW(PCredHandle hCredentials, SEC_WCHAR *pszPrincipal,
-                                SEC_WCHAR *pszPackage, ULONG fCredentialUse, void *pAuthData,
-                                SEC_GET_KEY_FN pGetKeyFn, void *pvGetKeyArgument,
-                                PTimeStamp ptsExpiry)
-{
-    return refuse_credential(hCredentials);
-}
+/* ---- contexts: a bad handle is still told apart ---- */
 
 SECURITY_STATUS DelegateSecurityContext(PCtxtHandle phContext, SEC_CHAR *pszTarget,
                                         SecDelegationType DelegationType, PTimeStamp pExpiry,

@@ -92,6 +92,7 @@ SECURITY_STATUS osspi_blocking_detach(struct osspi_engine *engine, struct osspi_
     job->call = call;
     job->attempt = attempt;
     job->queued_ns = osspi_now_ns();
+    job->deadline_ns = OSSPI_FOREVER;
     *ret_job = job;
     return SEC_E_OK;
 }

@@ -48,36 +48,34 @@ static uint64_t id_of(SspiAsyncContext *handle)
     return (uint64_t)(uintptr_t)handle;
 }
 
-bool osspi_call_move(struct osspi_call *call, uint32_t attempt, enum osspi_call_state from,
-                     enum osspi_call_state to)
-{
-    uint64_t expected = osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, from);
-
-    return atomic_compare_exchange_strong_explicit(
-        &call->word, &expected, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, to),
-        memory_order_acq_rel, memory_order_acquire);
-}
-
 static bool is_pending(enum osspi_call_state state)
 {
     return state != OSSPI_CALL_IDLE && state != OSSPI_CALL_COMPLETE;
 }
 
 /* A call that was under way in the parent of a fork will never end here: it is cancelled. */
-static struct osspi_word word_in_this_process(struct osspi_call *call)
+static struct osspi_word mend_word(struct osspi_call *call, uint64_t raw)
 {
-    uint64_t raw = atomic_load_explicit(&call->word, memory_order_acquire);
     struct osspi_word word = osspi_word_unpack(raw);
 
-    if (!is_pending(word.state) ||
-        atomic_load_explicit(&call->epoch, memory_order_relaxed) == osspi_fork_epoch())
-        return word;
     if (word.status == SEC_I_ASYNC_CALL_PENDING)
         word.status = CANCELLED;
     word.state = OSSPI_CALL_COMPLETE;
     atomic_compare_exchange_strong(&call->word, &raw,
                                    osspi_word_pack(word.status, word.attempt, word.state));
     return osspi_call_word(call);
+}
+
+static inline struct osspi_word word_in_this_process(struct osspi_call *call)
+{
+    uint64_t raw = atomic_load_explicit(&call->word, memory_order_acquire);
+    struct osspi_word word = osspi_word_unpack(raw);
+
+    if (!is_pending(word.state) ||
+        __builtin_expect(
+            atomic_load_explicit(&call->epoch, memory_order_relaxed) == osspi_fork_epoch(), 1))
+        return word;
+    return mend_word(call, raw);
 }
 
 struct osspi_call *osspi_call_lookup(SspiAsyncContext *handle)
@@ -104,11 +102,6 @@ bool osspi_call_claim(struct osspi_call *call, uint64_t *ret_before)
     return atomic_compare_exchange_strong_explicit(
         &call->word, ret_before, osspi_word_pack(word.status, word.attempt, OSSPI_CALL_PREPARING),
         memory_order_acq_rel, memory_order_relaxed);
-}
-
-void osspi_call_restore(struct osspi_call *call, uint64_t before)
-{
-    atomic_store_explicit(&call->word, before, memory_order_release);
 }
 
 /* ---- the context functions ---- */
@@ -141,19 +134,25 @@ void osspi_call_free(SspiAsyncContext *handle)
 
 NTSTATUS osspi_call_reinit(SspiAsyncContext *handle)
 {
-    struct osspi_call *call = osspi_call_lookup(handle);
-    uint64_t before;
-    bool claimed;
+    struct osspi_slot *slot = osspi_table_peek(&osspi_calls, id_of(handle));
+    struct osspi_word word;
+    uint64_t expected;
+    uint64_t fresh;
 
-    if (!call)
+    if (!slot)
         return STATUS_INVALID_PARAMETER;
-    claimed = osspi_call_claim(call, &before);
-    if (claimed)
-        osspi_call_restore(call,
-                           osspi_word_pack(SEC_I_ASYNC_CALL_PENDING,
-                                           osspi_word_unpack(before).attempt, OSSPI_CALL_IDLE));
-    osspi_call_unref(call);
-    return claimed ? STATUS_SUCCESS : STATUS_DEVICE_BUSY;
+    word = word_in_this_process(osspi_call_of_slot(slot));
+    expected = osspi_word_pack(word.status, word.attempt, word.state);
+    fresh = osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, word.attempt, OSSPI_CALL_IDLE);
+    /* The word was this context's if its name is good still. Without a reference: when the context
+     * goes from here on, its word stays as it was, or has another attempt, and nothing is moved. */
+    if (!osspi_slot_live(slot, id_of(handle)))
+        return STATUS_INVALID_PARAMETER;
+    if (is_pending(word.state) ||
+        !atomic_compare_exchange_strong_explicit(&osspi_call_of_slot(slot)->word, &expected, fresh,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        return STATUS_DEVICE_BUSY;
+    return STATUS_SUCCESS;
 }
 
 /* A claimed context whose settings may be changed, by its handle; end_change() ends that. */
@@ -259,6 +258,7 @@ SECURITY_STATUS osspi_call_begin(SspiAsyncContext *handle, size_t args_size,
     }
     call->before = before;
     memset(&call->job, 0, offsetof(struct osspi_job, storage) + args_size);
+    call->job.class_name[0] = '\0';
     *ret_call = call;
     return SEC_E_OK;
 }
@@ -355,13 +355,22 @@ static void enter_queue(struct osspi_engine *engine, struct osspi_call *call, ui
         osspi_call_dispatch(engine, call, attempt, private_job);
 }
 
-static void note_queued(struct osspi_call *call, struct osspi_turn *turn, uint32_t timeout_ms)
+static void note_queued(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                        struct osspi_turn *turn, uint32_t timeout_ms)
 {
     call->turn = turn;
-    call->waiter.ready = turn_has_come;
-    call->waiter.in_line = false;
-    call->queued_ns = osspi_now_ns();
-    call->deadline_ns = timeout_ms != 0 ? call->queued_ns + timeout_ms * UINT64_C(1000000) : 0;
+    if (turn) {
+        call->waiter.ready = turn_has_come;
+        call->waiter.in_line = false;
+    }
+    if (timeout_ms != 0) {
+        call->queued_ns = osspi_now_ns();
+        call->deadline_ns = call->queued_ns + timeout_ms * UINT64_C(1000000);
+    } else {
+        call->queued_ns =
+            osspi_time_queued(engine, call->job.ops->kind, attempt + call->slot.index);
+        call->deadline_ns = 0;
+    }
     call->timer_position = 0; /* of the parent's heap, perhaps */
     atomic_store_explicit(&call->any_identity, call->job.any_identity, memory_order_relaxed);
     osspi_trace(OsspiTraceQueued, call, call->job.ops->kind, SEC_I_ASYNC_CALL_PENDING);
@@ -391,9 +400,9 @@ static SECURITY_STATUS submit_urgent(struct osspi_engine *engine, struct osspi_c
             osspi_engine_refuse(engine);
         return status;
     }
-    note_queued(call, NULL, 0);
+    note_queued(engine, call, attempt, NULL, 0);
     if (engine)
-        osspi_engine_left(engine); /* it takes no place */
+        osspi_engine_left(engine, osspi_worker_self(engine)); /* it takes no place */
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_DUE));
     if (has_worker)
         osspi_executor_push_urgent(engine, call);
@@ -408,16 +417,19 @@ static SECURITY_STATUS submit_queued(struct osspi_engine *engine, struct osspi_c
     struct osspi_private_job *private_job = call->private_job;
     uint64_t deadline_ns;
 
-    note_queued(call, turn, timeout_ms);
+    note_queued(engine, call, attempt, turn, timeout_ms);
     deadline_ns = call->deadline_ns;
     if (private_job)
         osspi_private_job_ref(private_job);
+    if (private_job && deadline_ns != 0)
+        private_job->deadline_ns = deadline_ns;
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt,
                                              private_job ? OSSPI_CALL_LANED : OSSPI_CALL_QUEUED));
     if (deadline_ns != 0)
         osspi_timer_arm(engine, call, attempt, deadline_ns);
     enter_queue(engine, call, attempt, turn, private_job);
-    osspi_private_job_unref(private_job);
+    if (private_job)
+        osspi_private_job_unref(private_job);
     return SEC_E_OK;
 }
 
@@ -442,7 +454,7 @@ SECURITY_STATUS osspi_call_submit(struct osspi_call *call, struct osspi_turn *tu
     if (never_fails)
         return submit_urgent(engine, call, attempt);
     if (timeout_ms == 0)
-        timeout_ms = osspi_settings()->default_timeout_ms;
+        timeout_ms = engine ? engine->default_timeout_ms : 0;
     if (engine)
         status = counted ? secure_means(engine, call, attempt, timeout_ms, before)
                          : SEC_E_SHUTDOWN_IN_PROGRESS;

@@ -25,6 +25,7 @@
 #include <opensspi.h>
 #include <sspi.h>
 
+#include "core/background.h"
 #include "core/lane.h"
 #include "core/turn.h"
 
@@ -63,8 +64,8 @@ struct osspi_job {
     const struct osspi_job_ops *ops;
     enum osspi_lane lane; /* on which run is entered */
     bool any_identity;    /* works the same whatever identity the thread has that asks for it */
-    char class_name[OSSPI_CLASS_NAME_SIZE];
     _Alignas(16) unsigned char storage[OSSPI_JOB_STORAGE]; /* the arguments; src/api knows them */
+    char class_name[OSSPI_CLASS_NAME_SIZE];                /* of the blocking lane */
 };
 
 /**
@@ -103,6 +104,9 @@ void osspi_call_refuse(struct osspi_call *call, SECURITY_STATUS status);
  * Returns the call's status or HRESULT_FROM_WIN32(ERROR_TIMEOUT).
  */
 SECURITY_STATUS osspi_call_run_blocking(struct osspi_job *job, struct osspi_turn *turn);
+
+/** Takes background work (core/background.h). */
+bool osspi_call_background(const struct osspi_background *work);
 
 /** Is there a default deadline that synchronous calls must keep, and a lane to keep it on? */
 bool osspi_call_sync_bounded(void);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/foreign.h"
 #include "base/memory.h"
 #include "core/exit.h"
 #include "core/object.h"
@@ -35,19 +36,23 @@ struct osspi_engine *osspi_engine_peek(void)
 static struct osspi_engine *make_engine(struct osspi_engine *parents)
 {
     const struct osspi_settings *settings = osspi_settings();
-    struct osspi_engine *engine = osspi_alloc(sizeof(*engine));
+    char *memory = osspi_alloc(sizeof(struct osspi_engine) + _Alignof(struct osspi_engine));
+    struct osspi_engine *engine;
 
-    if (!engine)
+    if (!memory)
         return NULL;
+    engine = (struct osspi_engine *)(void *)(memory + _Alignof(struct osspi_engine) -
+                                             (uintptr_t)memory % _Alignof(struct osspi_engine));
     /* Twice the bound leaves room for stale tickets. */
     if (!osspi_ring_init(&engine->ring, 2 * settings->queue_bound)) {
-        osspi_free(engine);
+        osspi_free(memory);
         return NULL;
     }
     engine->epoch = osspi_fork_epoch();
     engine->abandoned = parents;
     engine->worker_target = settings->workers;
     engine->bound = settings->queue_bound;
+    engine->default_timeout_ms = settings->default_timeout_ms;
     atomic_init(&engine->identity, (uint32_t)setfsuid((uid_t)-1) ^ UINT32_MAX);
     return engine;
 }
@@ -207,12 +212,10 @@ bool osspi_engine_has_room(struct osspi_engine *engine, uint64_t before)
     return before < limit;
 }
 
-void osspi_engine_left(struct osspi_engine *engine)
+void osspi_engine_left(struct osspi_engine *engine, struct osspi_worker *self)
 {
-    struct osspi_worker *worker = osspi_worker_self(engine);
-
-    if (worker)
-        osspi_bump(&worker->left);
+    if (self)
+        osspi_bump(&self->left);
     else
         atomic_fetch_add(&engine->left, 1);
 }
@@ -242,12 +245,10 @@ uint64_t osspi_engine_pending(struct osspi_engine *engine)
     return atomic_load(&engine->accepted) - finished;
 }
 
-void osspi_engine_work(struct osspi_engine *engine, bool begins)
+void osspi_engine_work(struct osspi_engine *engine, struct osspi_worker *self, bool begins)
 {
-    struct osspi_worker *worker = osspi_worker_self(engine);
-
-    if (worker)
-        atomic_store(&worker->busy, begins); /* ordered with `phase`, as in end_with_process() */
+    if (self)
+        atomic_store_explicit(&self->busy, begins, memory_order_release);
     else if (engine && begins)
         atomic_fetch_add(&engine->in_work, 1);
     else if (engine)
@@ -259,7 +260,7 @@ static uint64_t count_in_work(struct osspi_engine *engine)
     uint64_t sum = atomic_load(&engine->in_work);
 
     for (struct osspi_worker *worker = atomic_load(&engine->workers); worker; worker = worker->next)
-        sum += atomic_load(&worker->busy); /* in the order of osspi_engine_work() */
+        sum += atomic_load(&worker->busy); /* after `phase` was set; see begin_work() in finish.c */
     return sum;
 }
 
@@ -297,17 +298,14 @@ void osspi_engine_refuse(struct osspi_engine *engine)
 }
 
 /* A worker that comes back from a callback in a forked child is none of the child's engine. */
-void osspi_engine_finished(struct osspi_engine *engine)
+void osspi_engine_finished(struct osspi_engine *engine, struct osspi_worker *self, uint64_t calls)
 {
-    struct osspi_worker *worker;
-
     if (!engine || engine->epoch != osspi_fork_epoch())
         return;
-    worker = osspi_worker_self(engine);
-    if (worker)
-        osspi_bump(&worker->finished);
+    if (self)
+        osspi_add(&self->finished, calls);
     else
-        atomic_fetch_add(&engine->finished, 1);
+        atomic_fetch_add(&engine->finished, calls);
     note_rest(engine);
 }
 
@@ -396,16 +394,18 @@ static void report_leaks(void)
 }
 #endif
 
-/* The process ends: no intake, a moment for what computes, nothing for what waits. */
+/* The process ends: no intake, a moment for what computes, nothing for what waits. Who is inside a
+ * device's module, and does not hang there, has that moment too: the module is about to end. */
 static void end_with_process(void)
 {
     struct osspi_engine *engine = osspi_engine_peek();
+    uint64_t deadline_ns = osspi_deadline_ns(OSSPI_EXIT_WAIT_MS);
 
     if (!engine)
         return;
     atomic_store(&engine->phase, OSSPI_ENGINE_EXITING);
-    (void)wait_for_zero(engine, count_in_work, &engine->in_work,
-                        osspi_deadline_ns(OSSPI_EXIT_WAIT_MS));
+    (void)wait_for_zero(engine, count_in_work, &engine->in_work, deadline_ns);
+    (void)osspi_foreign_await_slow(deadline_ns);
     report_leaks();
 }
 

@@ -78,25 +78,25 @@ struct osspi_call {
     _Atomic uint32_t done;            /* futex; counts completions */
     _Atomic uint32_t waiters;         /* threads in OsspiWaitAsyncCall */
     _Atomic uint32_t epoch;           /* fork epoch of the last submit */
-    _Atomic bool any_identity;        /* the call's job may run for any thread */
-    uint32_t timeout_ms;              /* of calls that follow, 0: none; set while idle */
+    _Atomic uint32_t reachable;       /* attempt | OSSPI_REACHABLE once its ticket is in the ring */
     SspiAsyncNotifyCallback callback; /* set while idle */
     void *callback_data;
-    _Atomic bool notifies;               /* callback is set, for those who only ask */
-    uint64_t before;                     /* the word when it was claimed */
-    uint64_t queue_id;                   /* completion queue, 0: none; set while idle */
-    struct osspi_completion *completion; /* the queue of this call, a reference */
-    OsspiCallKind kind;                  /* of the call that ended */
-    struct osspi_turn *turn;             /* of the security context, or NULL */
-    struct osspi_turn_waiter waiter;     /* guarded by the turn's lock */
-    _Atomic uint32_t reachable; /* attempt | OSSPI_REACHABLE once its ticket is in the ring */
-    uint64_t queued_ns;
-    uint64_t started_ns;
+    uint32_t timeout_ms;                   /* of calls that follow, 0: none; set while idle */
+    _Atomic bool any_identity;             /* the call's job may run for any thread */
+    _Atomic bool notifies;                 /* callback is set, for those who only ask */
+    uint64_t before;                       /* the word when it was claimed */
+    uint64_t queue_id;                     /* completion queue, 0: none; set while idle */
+    struct osspi_completion *completion;   /* the queue that this call is bound to */
+    struct osspi_turn *turn;               /* of the security context, or NULL */
+    uint64_t queued_ns;                    /* 0: the call is not timed */
+    uint64_t started_ns;                   /* by the coarse clock if it is not */
     uint64_t deadline_ns;                  /* 0: none, and it never stands in the heap */
     struct osspi_call *next;               /* urgent list or completion queue; by their lock */
     struct osspi_private_job *private_job; /* blocking lane; a reference */
+    OsspiCallKind kind;                    /* of the call that ended */
     uint32_t timer_position;               /* index + 1 in the timer heap; guarded by timer_lock */
-    struct osspi_job job;
+    struct osspi_job job;                  /* up to here what every call uses: three cache lines */
+    struct osspi_turn_waiter waiter;       /* guarded by the turn's lock */
 };
 
 extern struct osspi_table osspi_calls; /* guarded by its own lock and words */
@@ -112,8 +112,15 @@ static inline struct osspi_word osspi_call_word(const struct osspi_call *call)
 }
 
 /** Moves (status pending, attempt, from) to (.., to); false if the word is anything else. */
-bool osspi_call_move(struct osspi_call *call, uint32_t attempt, enum osspi_call_state from,
-                     enum osspi_call_state to);
+static inline bool osspi_call_move(struct osspi_call *call, uint32_t attempt,
+                                   enum osspi_call_state from, enum osspi_call_state to)
+{
+    uint64_t expected = osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, from);
+
+    return atomic_compare_exchange_strong_explicit(
+        &call->word, &expected, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, to),
+        memory_order_acq_rel, memory_order_acquire);
+}
 
 /** The handle that the caller holds. */
 SspiAsyncContext *osspi_call_handle(const struct osspi_call *call);
@@ -125,7 +132,12 @@ void osspi_call_unref(struct osspi_call *call);
 /** Claims an idle or complete context: PREPARING, with its old word in *ret_before. False: it has
  * a call pending or a callback to come. Undo with osspi_call_restore(). */
 bool osspi_call_claim(struct osspi_call *call, uint64_t *ret_before);
-void osspi_call_restore(struct osspi_call *call, uint64_t before);
+
+/** Stores a word that nobody else may change at this moment. */
+static inline void osspi_call_restore(struct osspi_call *call, uint64_t word)
+{
+    atomic_store_explicit(&call->word, word, memory_order_release);
+}
 
 /* ---- engine ---- */
 
@@ -206,8 +218,13 @@ struct osspi_engine {
     struct osspi_engine *abandoned; /* the parent's, kept reachable; constant */
     uint32_t worker_target;         /* CPU lane workers; constant */
     uint32_t bound;                 /* places; constant */
+    uint32_t default_timeout_ms;    /* constant */
     _Atomic uint32_t phase;         /* enum osspi_engine_phase */
+    _Atomic uint32_t started;       /* worker threads were started */
+    _Atomic uint32_t identity;      /* fsuid of a worker when one was last asked */
 
+    /* What follows is in groups by who writes it, each in cache lines of its own: a line that one
+     * thread writes for every call is slow to read for all others. */
     struct osspi_ring ring;
 
     /*
@@ -226,7 +243,7 @@ struct osspi_engine {
     _Atomic uint32_t sleepers;
     _Atomic uint32_t waking; /* a wake-up is under way and not yet received */
 
-    struct osspi_lock urgent_lock;
+    _Alignas(64) struct osspi_lock urgent_lock;
     struct osspi_call *urgent_first; /* Delete, Free, callbacks to run; guarded by urgent_lock */
     struct osspi_call *urgent_last;
     struct osspi_call *held_first; /* callbacks that wait for a thread; guarded by urgent_lock */
@@ -234,20 +251,21 @@ struct osspi_engine {
     _Atomic uint32_t urgent_count;
     _Atomic uint32_t held_count;
 
-    struct osspi_lock thread_lock;
+    _Alignas(64) struct osspi_lock thread_lock;
     uint32_t threads;        /* CPU lane threads alive; guarded by thread_lock */
     uint32_t released;       /* spares to be awake soon; guarded by thread_lock */
     bool has_watcher;        /* one of the spares looks every millisecond; guarded by thread_lock */
     _Atomic uint32_t parked; /* spares asleep; written under thread_lock, read by anybody */
-    _Atomic uint32_t watch;  /* a spare has to look, or does; see executor.c */
+    _Atomic uint32_t watch;  /* a spare has to look, or does; see spare.c */
     _Atomic uint32_t spare_news; /* counts workers that became spares */
     _Atomic uint32_t park_word;  /* futex of spares */
-    _Atomic uint64_t census;     /* callbacks that returned << 32 | workers inside callbacks << 16 |
-                                    workers outside, those that are not parked */
-    _Atomic uint32_t started;    /* worker threads were started */
-    _Atomic uint32_t in_work;    /* calls of the CPU lane on no worker; workers that begin */
-    _Atomic uint32_t identity;   /* fsuid of a worker when one was last asked */
 
+    /* Callbacks that returned << 32 | workers inside callbacks << 16 | workers outside, those that
+     * are not parked. Every callback writes it twice. */
+    _Alignas(64) _Atomic uint64_t census;
+
+    /* Calls of the CPU lane on no worker; workers that begin. */
+    _Alignas(64) _Atomic uint32_t in_work;
     struct osspi_blocking_lane blocking;
 
     struct osspi_lock timer_lock;
@@ -257,7 +275,7 @@ struct osspi_engine {
     bool timer_running;
     _Atomic uint32_t timer_wake;  /* futex */
     _Atomic uint32_t all_threads; /* futex: every thread of the engine, for shutdown */
-    _Atomic uint32_t notifying;   /* calls complete, callbacks that wait for a thread */
+    _Atomic uint32_t notifying;   /* calls complete, callbacks that wait for a worker */
     _Atomic uint32_t drained;     /* futex: moves when a call of a closed engine ends */
 };
 
@@ -295,16 +313,17 @@ void osspi_engine_refuse(struct osspi_engine *engine);
 /** Room for a call that accept gave that number? */
 bool osspi_engine_has_room(struct osspi_engine *engine, uint64_t before);
 /** Calls leave the queue, or (back) enter it a second time. */
-void osspi_engine_left(struct osspi_engine *engine);
+void osspi_engine_left(struct osspi_engine *engine, struct osspi_worker *self);
 void osspi_engine_back(struct osspi_engine *engine);
 /** Calls that wait for a thread. */
 uint64_t osspi_engine_waiting(struct osspi_engine *engine);
 /** Calls that are queued, run, or whose notification is not done; 0 is exact. */
 uint64_t osspi_engine_pending(struct osspi_engine *engine);
-/** A call's notification is done, or it had none. NULL is a no-op. */
-void osspi_engine_finished(struct osspi_engine *engine);
-/** Around the work of a call on the CPU lane, on whatever thread; NULL is a no-op. */
-void osspi_engine_work(struct osspi_engine *engine, bool begins);
+/** The notification of so many calls is done, or they had none. NULL is a no-op. */
+void osspi_engine_finished(struct osspi_engine *engine, struct osspi_worker *self, uint64_t calls);
+/** Around the work of a call on the CPU lane, on whatever thread; NULL is a no-op. What begins is
+ * ordered with a look at the engine's phase only by osspi_fence_after_rmw() between the two. */
+void osspi_engine_work(struct osspi_engine *engine, struct osspi_worker *self, bool begins);
 
 /* ---- statistics.c: the calling thread's record ---- */
 
@@ -314,11 +333,16 @@ void osspi_worker_end(void);
 /** The record, if the thread has one of this engine. */
 struct osspi_worker *osspi_worker_self(const struct osspi_engine *engine);
 
-/** Adds one to a number that only this thread writes. */
+/** Adds to a number that only this thread writes. */
+static inline void osspi_add(_Atomic uint64_t *number, uint64_t more)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + more,
+                          memory_order_release);
+}
+
 static inline void osspi_bump(_Atomic uint64_t *number)
 {
-    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
-                          memory_order_release);
+    osspi_add(number, 1);
 }
 
 /* ---- executor.c: CPU lane ---- */
@@ -332,9 +356,12 @@ void osspi_executor_push_urgent(struct osspi_engine *engine, struct osspi_call *
 void osspi_executor_wake(struct osspi_engine *engine);
 void osspi_executor_wake_all(struct osspi_engine *engine);
 
+/* ---- spare.c: callbacks on workers ---- */
+
 /** Runs the callback of a call in NOTIFYING on this worker, or holds it back until a thread is free
  * for it. Takes over the call's reference. counted: it is among engine->notifying. */
-void osspi_executor_callback(struct osspi_engine *engine, struct osspi_call *call, bool counted);
+void osspi_executor_callback(struct osspi_engine *engine, struct osspi_worker *self,
+                             struct osspi_call *call, bool counted);
 
 /* ---- blocking.c ---- */
 
@@ -347,6 +374,8 @@ struct osspi_private_job {
     struct osspi_call *call; /* a look at the call needs `attempt` to match */
     uint32_t attempt;
     uint64_t queued_ns;
+    uint64_t deadline_ns;   /* of the call; set before the job is given to the lane */
+    _Atomic uint32_t ended; /* 1: the call was given up, nobody waits for the result */
     struct osspi_lane_class *lane_class;
     struct osspi_private_job *next; /* guarded by blocking.lock, with the two below */
     struct osspi_private_job *previous;
@@ -370,7 +399,7 @@ void osspi_private_job_unref(
 
 /** Room and thread for one more deadline; SEC_E_INSUFFICIENT_MEMORY otherwise. */
 SECURITY_STATUS osspi_timer_reserve(struct osspi_engine *engine);
-/** Does nothing if the call has ended or is armed. */
+/** Does nothing if the call has ended or is armed. For a call that has a deadline. */
 void osspi_timer_arm(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                      uint64_t deadline_ns);
 void osspi_timer_disarm(struct osspi_engine *engine, struct osspi_call *call);
@@ -382,6 +411,10 @@ void osspi_timer_disarm(struct osspi_engine *engine, struct osspi_call *call);
 bool osspi_call_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                     bool worker);
 
+/** Wakes who waits for a call whose status is final. There must be a read-modify-write between the
+ * store of that status and this. */
+void osspi_call_wake_waiters(struct osspi_call *call);
+
 /** Runs what a thread of the blocking lane was given; drops the thread's reference. */
 void osspi_call_run_private(struct osspi_private_job *job);
 
@@ -389,8 +422,9 @@ void osspi_call_run_private(struct osspi_private_job *job);
 bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                      SECURITY_STATUS status);
 
-/** NOTIFYING -> COMPLETE, callback, and the reference. On a worker or a draining thread. counted:
- * it is among engine->notifying. */
+/** NOTIFYING -> COMPLETE, callback, and the reference; to count the callback, and
+ * osspi_engine_finished(), is left to do. On a worker or a draining thread. counted: it is among
+ * engine->notifying. */
 void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, bool counted);
 
 /** Pushes a call whose turn has come to its lane. */
@@ -411,10 +445,22 @@ SECURITY_STATUS osspi_call_status(SspiAsyncContext *handle);
 SECURITY_STATUS osspi_call_wait(SspiAsyncContext *handle, ULONG timeout_ms);
 SECURITY_STATUS osspi_call_cancel(SspiAsyncContext *handle);
 
+/* ---- duration.c ---- */
+
+/** The moment a call is queued, or 0: it is none of those that are timed. number: any that differs
+ * from call to call. */
+uint64_t osspi_time_queued(const struct osspi_engine *engine, OsspiCallKind kind, uint32_t number);
+/** Counts how long a call waited; returns the moment of its start, for osspi_time_ended(). self as
+ * in osspi_count_for(). */
+uint64_t osspi_time_started(struct osspi_worker *self, OsspiCallKind kind, uint64_t queued_ns);
+/** Counts how long a call ran; timed: its queued_ns is not 0. */
+void osspi_time_ended(struct osspi_worker *self, OsspiCallKind kind, uint64_t started_ns,
+                      bool timed);
+
 /* ---- completion.c ---- */
 
-/** Binds a call to its queue: a reference, or NULL if the queue is closed or not of this process.
- * Unbinding NULL is a no-op. */
+/** Binds a call to its queue, which cannot be closed until that is undone; NULL if it is closed or
+ * not of this process. Unbinding NULL is a no-op. */
 struct osspi_completion *osspi_completion_bind(uint64_t queue_id);
 void osspi_completion_unbind(struct osspi_completion *queue);
 void osspi_completion_post(struct osspi_completion *queue, struct osspi_call *call);
@@ -426,15 +472,19 @@ ULONG osspi_completion_drain(uint64_t id, ULONG max);
 SECURITY_STATUS osspi_completion_close(uint64_t id);
 bool osspi_completion_is_open(uint64_t id);
 uint32_t osspi_completion_live(void);
+/** Calls in all queues. */
+uint64_t osspi_completion_entries(void);
 
 /* ---- statistics.c, trace.c ---- */
 
+/** Counts for this thread; self: its record, where the caller has it at hand, or NULL. */
 void osspi_count(enum osspi_counter counter);
+void osspi_count_for(struct osspi_worker *self, enum osspi_counter counter, uint64_t more);
+/** Of a thread without a record. */
+void osspi_count_duration(OsspiCallKind kind, bool waited, unsigned bucket);
 void osspi_count_down(enum osspi_counter counter);
 uint64_t osspi_counter_value(enum osspi_counter counter);
 void osspi_histograms(OsspiCallStatistics ret_calls[OsspiCallKindCount]);
-void osspi_count_wait(OsspiCallKind kind, uint64_t ns);
-void osspi_count_run(OsspiCallKind kind, uint64_t ns);
 
 extern _Atomic uint32_t osspi_trace_on; /* atomic; a callback is set */
 SECURITY_STATUS osspi_trace_set(OsspiTraceCallback callback, void *data);

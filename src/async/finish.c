@@ -18,48 +18,60 @@
 #include "async/engine.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/fence.h"
 #include "base/memory.h"
+#include "base/wait.h"
 
 #define CANCELLED HRESULT_FROM_WIN32(ERROR_CANCELLED)
 #define TIMED_OUT HRESULT_FROM_WIN32(ERROR_TIMEOUT)
 
 /* ---- the end ---- */
 
-/* Makes the final status visible. The exchange is a full barrier: either we see a waiter, or he has
- * not looked at the word yet and will see that it is final. */
-static void store_final(struct osspi_call *call, uint64_t word)
+void osspi_call_wake_waiters(struct osspi_call *call)
 {
-    atomic_exchange(&call->word, word);
-    if (atomic_load(&call->waiters) == 0)
+    osspi_fence_after_rmw();
+    if (__builtin_expect(atomic_load(&call->waiters) == 0, 1))
         return;
     atomic_fetch_add(&call->done, 1);
     osspi_futex_wake(&call->done, INT_MAX);
 }
 
-/* The caller has won PUBLISHING and let go of job and turn; worker: the callback may run here. */
-static void complete(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
-                     OsspiCallKind kind, SECURITY_STATUS status, bool worker)
+/*
+ * The caller has won PUBLISHING and let go of job and turn; worker: the callback may run here.
+ *
+ * The final status is a plain store, because each way on from there begins with a read-modify-write
+ * that is a barrier between it and the look for waiters: either we see a waiter, or he has not
+ * looked at the word yet and will see that it is final. By then the call may be gone, but its
+ * memory never is, and whoever waits for another call in the same place looks again and sleeps on.
+ */
+static void complete(struct osspi_engine *engine, struct osspi_worker *self,
+                     struct osspi_call *call, uint32_t attempt, OsspiCallKind kind,
+                     SECURITY_STATUS status, bool worker)
 {
     struct osspi_completion *queue = call->completion;
     bool notifies = call->callback != NULL;
 
-    osspi_count(OSSPI_COUNT_COMPLETED);
+    osspi_count_for(self, OSSPI_COUNT_COMPLETED, 1);
     osspi_trace(OsspiTraceCompleted, call, kind, status);
-    /* One that runs right here does not wait. */
-    if (notifies && engine && (queue || !worker))
+    /* One that runs right here does not wait; those of a queue are counted there. */
+    if (notifies && engine && !queue && !worker)
         atomic_fetch_add_explicit(&engine->notifying, 1, memory_order_relaxed);
-    store_final(call, osspi_word_pack(status, attempt,
-                                      notifies ? OSSPI_CALL_NOTIFYING : OSSPI_CALL_COMPLETE));
-    if (!notifies) {
-        osspi_call_unref(call);
-        osspi_engine_finished(engine);
-    } else if (queue) {
-        osspi_completion_post(queue, call);
-    } else if (worker) {
-        osspi_executor_callback(engine, call, false);
-    } else {
-        osspi_executor_push_urgent(engine, call);
+    osspi_call_restore(
+        call,
+        osspi_word_pack(status, attempt, notifies ? OSSPI_CALL_NOTIFYING : OSSPI_CALL_COMPLETE));
+    if (notifies && !queue && worker) {
+        osspi_executor_callback(engine, self, call, false);
+        return;
     }
+    if (!notifies)
+        osspi_call_unref(call);
+    else if (queue)
+        osspi_completion_post(queue, call);
+    else
+        osspi_executor_push_urgent(engine, call);
+    osspi_call_wake_waiters(call);
+    if (!notifies)
+        osspi_engine_finished(engine, self, 1);
 }
 
 void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, bool counted)
@@ -70,8 +82,8 @@ void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, boo
     struct osspi_word word = osspi_call_word(call);
     OsspiCallKind kind = call->kind;
 
-    osspi_completion_unbind(OSSPI_TAKE(call->completion));
-    osspi_count(OSSPI_COUNT_CALLBACKS);
+    if (call->completion)
+        osspi_completion_unbind(OSSPI_TAKE(call->completion));
     if (engine && counted)
         atomic_fetch_sub_explicit(&engine->notifying, 1, memory_order_relaxed);
     osspi_trace(OsspiTraceCallbackStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
@@ -83,7 +95,6 @@ void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, boo
     osspi_callback_depth--;
     osspi_trace(OsspiTraceCallbackReturned, call, kind, SEC_I_ASYNC_CALL_PENDING);
     osspi_call_unref(call);
-    osspi_engine_finished(engine);
 }
 
 /* ---- running ---- */
@@ -106,6 +117,8 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
         return false;
     private_job = call->private_job;
     osspi_private_job_ref(private_job);
+    if (deadline_ns != 0)
+        private_job->deadline_ns = deadline_ns;
     osspi_engine_back(engine);
     osspi_call_restore(call, osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_LANED));
     /* A deadline that passed while the call computed was without effect: it counts from here on. */
@@ -116,66 +129,96 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
     return true;
 }
 
-static void finish_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
-                       SECURITY_STATUS status, bool worker)
+static void finish_run(struct osspi_engine *engine, struct osspi_worker *self,
+                       struct osspi_call *call, uint32_t attempt, SECURITY_STATUS status,
+                       bool worker)
 {
     OsspiCallKind kind = call->job.ops->kind;
 
     /* Nobody but us moves a call on from RUNNING. */
     osspi_call_restore(call,
                        osspi_word_pack(SEC_I_ASYNC_CALL_PENDING, attempt, OSSPI_CALL_PUBLISHING));
-    osspi_count_run(kind, osspi_now_ns() - call->started_ns);
+    osspi_time_ended(self, kind, call->started_ns, call->queued_ns != 0);
     if (call->job.ops->publish)
         call->job.ops->publish(&call->job, status);
-    if (engine)
+    if (engine && call->deadline_ns != 0)
         osspi_timer_disarm(engine, call);
     leave_turn(call);
     call->job.ops->release(&call->job);
-    complete(engine, call, attempt, kind, status, worker);
+    complete(engine, self, call, attempt, kind, status, worker);
 }
 
 /* A thread of the caller's is never parked: it may be the one that ends the process. */
-static void end_work(struct osspi_engine *engine, bool worker)
+static void end_work(struct osspi_engine *engine, struct osspi_worker *self, bool worker)
 {
-    osspi_engine_work(engine, false);
+    osspi_engine_work(engine, self, false);
     if (engine && worker)
         osspi_engine_park_if_exiting(engine);
 }
 
 /* Either the exit sees that this thread is at work and waits for it, or this thread sees the exit
- * and does not begin. */
-static void begin_work(struct osspi_engine *engine, bool worker)
+ * and does not begin: the thread said that it works before it moved the call to RUNNING, which is
+ * the barrier between that and this look. */
+static void begin_work(struct osspi_engine *engine, struct osspi_worker *self, bool worker)
 {
-    osspi_engine_work(engine, true);
+    osspi_fence_after_rmw();
     if (engine && worker && atomic_load(&engine->phase) == OSSPI_ENGINE_EXITING) {
-        end_work(engine, worker);
-        osspi_engine_work(engine, true); /* a forked child's thread of the parent's: goes on */
+        end_work(engine, self, worker);
+        /* a forked child's thread of the parent's: goes on */
+        osspi_engine_work(engine, self, true);
     }
+}
+
+/* Moves a call to RUNNING, with this thread at work; false: the ticket was stale. */
+static bool take(struct osspi_engine *engine, struct osspi_worker *self, struct osspi_call *call,
+                 uint32_t attempt)
+{
+    osspi_engine_work(engine, self, true);
+    if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_RUNNING)) {
+        osspi_engine_left(engine, self);
+        return true;
+    }
+    if (osspi_call_move(call, attempt, OSSPI_CALL_DUE, OSSPI_CALL_RUNNING))
+        return true;
+    osspi_engine_work(engine, self, false);
+    return false;
 }
 
 bool osspi_call_run(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
                     bool worker)
 {
+    struct osspi_worker *self = osspi_worker_self(engine);
     SECURITY_STATUS status;
 
-    if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_RUNNING))
-        osspi_engine_left(engine);
-    else if (!osspi_call_move(call, attempt, OSSPI_CALL_DUE, OSSPI_CALL_RUNNING))
+    if (!take(engine, self, call, attempt))
         return false;
-    call->started_ns = osspi_now_ns();
     call->kind = call->job.ops->kind;
-    osspi_count_wait(call->kind, call->started_ns - call->queued_ns);
+    call->started_ns = osspi_time_started(self, call->kind, call->queued_ns);
     osspi_trace(OsspiTraceStarted, call, call->kind, SEC_I_ASYNC_CALL_PENDING);
-    begin_work(engine, worker);
+    begin_work(engine, self, worker);
     status = call->job.ops->run(&call->job);
-    end_work(engine, worker);
+    end_work(engine, self, worker);
     if (status == OSSPI_WANT_BLOCKING) {
         if (move_to_blocking_lane(engine, call, attempt))
             return true;
         status = SEC_E_INSUFFICIENT_MEMORY;
     }
-    finish_run(engine, call, attempt, status, worker);
+    finish_run(engine, self, call, attempt, status, worker);
     return true;
+}
+
+/* What waits inside looks at the limit, so that a thread whose call is over comes back soon. */
+static SECURITY_STATUS run_within_limit(struct osspi_private_job *job)
+{
+    struct osspi_wait_limit limit = {job->deadline_ns, &job->ended, false};
+    struct osspi_wait_limit *before = osspi_wait_limit_set(&limit);
+    const SECURITY_STATUS status = job->job.ops->run(&job->job);
+
+    (void)osspi_wait_limit_set(before);
+    /* It has come back because of the deadline, and may be quicker than the timer. */
+    if (limit.cut && atomic_load(&job->ended) == 0)
+        (void)osspi_call_stop(job->engine, job->call, job->attempt, TIMED_OUT);
+    return status;
 }
 
 void osspi_call_run_private(struct osspi_private_job *job)
@@ -185,20 +228,20 @@ void osspi_call_run_private(struct osspi_private_job *job)
     uint32_t attempt = job->attempt;
     OsspiCallKind kind = job->job.ops->kind;
     SECURITY_STATUS status;
-    uint64_t started_ns = osspi_now_ns();
+    uint64_t started_ns;
 
     if (!osspi_call_move(call, attempt, OSSPI_CALL_LANED, OSSPI_CALL_BLOCKED)) {
         osspi_private_job_unref(job);
         return;
     }
-    osspi_engine_left(engine);
-    osspi_count_wait(kind, started_ns - job->queued_ns);
+    osspi_engine_left(engine, NULL);
+    started_ns = osspi_time_started(NULL, kind, job->queued_ns);
     osspi_trace(OsspiTraceStarted, call, kind, SEC_I_ASYNC_CALL_PENDING);
-    status = job->job.ops->run(&job->job);
+    status = run_within_limit(job);
     if (status == OSSPI_WANT_BLOCKING) /* it is there already */
         status = SEC_E_INTERNAL_ERROR;
     osspi_engine_park_if_exiting(engine);
-    osspi_count_run(kind, osspi_now_ns() - started_ns);
+    osspi_time_ended(NULL, kind, started_ns, true);
     if (!osspi_call_move(call, attempt, OSSPI_CALL_BLOCKED, OSSPI_CALL_PUBLISHING)) {
         /* Given up meanwhile: the context belongs to somebody else by now. */
         osspi_count_down(OSSPI_COUNT_GIVEN_UP_RUNNING);
@@ -212,7 +255,7 @@ void osspi_call_run_private(struct osspi_private_job *job)
     call->kind = kind;
     osspi_private_job_unref(OSSPI_TAKE(call->private_job));
     osspi_private_job_unref(job);
-    complete(engine, call, attempt, kind, status, false);
+    complete(engine, NULL, call, attempt, kind, status, false);
 }
 
 void osspi_call_dispatch(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
@@ -253,7 +296,7 @@ static void stop_waiting(struct osspi_engine *engine, struct osspi_call *call, u
     else
         osspi_blocking_withdraw(private_job);
     osspi_private_job_unref(private_job);
-    complete(engine, call, attempt, kind, status, false);
+    complete(engine, osspi_worker_self(engine), call, attempt, kind, status, false);
 }
 
 /* The call runs on the blocking lane and is given up: its thread will find that it has lost. */
@@ -264,12 +307,13 @@ static void give_up(struct osspi_engine *engine, struct osspi_call *call, uint32
     OsspiCallKind kind = private_job->job.ops->kind;
 
     note_stop(call, kind, status);
+    atomic_store(&private_job->ended, 1);
     if (private_job->job.ops->given_up)
         private_job->job.ops->given_up(&private_job->job);
     osspi_timer_disarm(engine, call);
     leave_turn(call);
     osspi_private_job_unref(private_job);
-    complete(engine, call, attempt, kind, status, false);
+    complete(engine, osspi_worker_self(engine), call, attempt, kind, status, false);
 }
 
 bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
@@ -280,7 +324,7 @@ bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint3
         return false;
     if (osspi_call_move(call, attempt, OSSPI_CALL_QUEUED, OSSPI_CALL_PUBLISHING) ||
         osspi_call_move(call, attempt, OSSPI_CALL_LANED, OSSPI_CALL_PUBLISHING)) {
-        osspi_engine_left(engine);
+        osspi_engine_left(engine, osspi_worker_self(engine));
         stop_waiting(engine, call, attempt, status);
         return true;
     }
@@ -338,7 +382,7 @@ static SECURITY_STATUS wait_for_end(struct osspi_call *call, uint32_t timeout_ms
 
     for (;;) {
         uint32_t done = atomic_load(&call->done);
-        /* After `waiters` was counted up, in the order of store_final(). */
+        /* After `waiters` was counted up, in the order of complete(). */
         struct osspi_word word = osspi_word_unpack(atomic_load(&call->word));
 
         if (is_final(word) || word.attempt != first.attempt || word.state == OSSPI_CALL_IDLE ||

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Counters and histograms of the process: each is exact, together they are of nearly the same
- * moment. A worker has a record that only it writes; all other threads share one. A forked child
- * starts from zero.
+ * Counters and histograms of the process: each counts every call, together they are of nearly the
+ * same moment. Which calls are timed for the histograms: duration.c. A worker has a record that
+ * only it writes; all other threads share one. A forked child starts from zero.
  */
 #include "async/engine.h"
 
@@ -101,16 +101,19 @@ static void mend_after_fork(void)
     }
 }
 
-void osspi_count(enum osspi_counter counter)
+void osspi_count_for(struct osspi_worker *self, enum osspi_counter counter, uint64_t more)
 {
-    struct osspi_worker *worker = own();
-
-    if (worker) {
-        osspi_bump(&worker->counters[counter]);
+    if (self) {
+        osspi_add(&self->counters[counter], more);
         return;
     }
     mend_after_fork();
-    atomic_fetch_add_explicit(&numbers.counters[counter], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&numbers.counters[counter], more, memory_order_relaxed);
+}
+
+void osspi_count(enum osspi_counter counter)
+{
+    osspi_count_for(own(), counter, 1);
 }
 
 /* The sum counts, so it does not matter where one is taken off. */
@@ -132,34 +135,12 @@ uint64_t osspi_counter_value(enum osspi_counter counter)
     return sum;
 }
 
-/* Bucket 0: below 1 us; n: from 2^(n-1) us to below 2^n us. */
-static unsigned bucket_of(uint64_t ns)
+void osspi_count_duration(OsspiCallKind kind, bool waited, unsigned bucket)
 {
-    uint64_t us = ns / 1000;
-    unsigned bucket = us == 0 ? 0 : 64 - (unsigned)__builtin_clzll(us);
+    struct osspi_durations *durations = &numbers.calls[kind];
 
-    return bucket < OSSPI_HISTOGRAM_BUCKETS ? bucket : OSSPI_HISTOGRAM_BUCKETS - 1;
-}
-
-void osspi_count_wait(OsspiCallKind kind, uint64_t ns)
-{
-    struct osspi_worker *worker = own();
-
-    if (worker)
-        osspi_bump(&worker->calls[kind].wait[bucket_of(ns)]);
-    else
-        atomic_fetch_add_explicit(&numbers.calls[kind].wait[bucket_of(ns)], 1,
-                                  memory_order_relaxed);
-}
-
-void osspi_count_run(OsspiCallKind kind, uint64_t ns)
-{
-    struct osspi_worker *worker = own();
-
-    if (worker)
-        osspi_bump(&worker->calls[kind].run[bucket_of(ns)]);
-    else
-        atomic_fetch_add_explicit(&numbers.calls[kind].run[bucket_of(ns)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(waited ? &durations->wait[bucket] : &durations->run[bucket], 1,
+                              memory_order_relaxed);
 }
 
 /* ---- reading ---- */

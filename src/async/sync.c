@@ -8,6 +8,12 @@
 
 #include "async/engine.h"
 
+/* Here, because whoever uses the library at all uses this file. */
+__attribute__((constructor)) static void offer_lane(void)
+{
+    osspi_background_set_hook(osspi_call_background);
+}
+
 bool osspi_call_sync_bounded(void)
 {
     struct osspi_engine *engine = osspi_engine_peek();

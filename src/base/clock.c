@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/lock.h"
@@ -14,12 +15,36 @@
 #define TICKS_PER_S          10000000
 #define SECONDS_1601_TO_1970 INT64_C(11644473600)
 
-uint64_t osspi_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t osspi_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t osspi_coarse_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t osspi_coarse_tick_ns(void)
+{
+    static _Atomic uint64_t known; /* atomic; 0: not asked yet */
+    uint64_t tick_ns = atomic_load_explicit(&known, memory_order_relaxed);
+    struct timespec tick;
+
+    if (tick_ns != 0)
+        return tick_ns;
+    clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+    tick_ns = (uint64_t)tick.tv_sec * NS_PER_S + (uint64_t)tick.tv_nsec;
+    atomic_store_explicit(&known, tick_ns, memory_order_relaxed);
+    return tick_ns;
 }
 
 uint64_t osspi_deadline_ns(uint32_t timeout_ms)

@@ -20,10 +20,12 @@
 
 #define STRIPES      16u
 #define LIMIT_MS     2000u    /* longest wait of a fork */
+#define SLOW_MS      50u      /* the same for threads that may wait for a device */
 #define LOOK_EACH_NS 1000000u /* in case a wake-up is missed */
 
 struct stripe {
     _Alignas(64) _Atomic uint32_t inside; /* threads of this stripe inside foreign code */
+    _Atomic uint32_t slow;                /* others that are, and may wait for a device there */
 };
 
 static struct stripe stripes[STRIPES]; /* atomic */
@@ -33,6 +35,7 @@ static _Atomic uint32_t next_stripe;
 
 static _Thread_local uint32_t depth;
 static _Thread_local struct stripe *mine;
+static _Thread_local bool slow;
 
 static struct stripe *my_stripe(void)
 {
@@ -41,9 +44,15 @@ static struct stripe *my_stripe(void)
     return mine;
 }
 
+/* Where this thread counts. */
+static _Atomic uint32_t *my_count(void)
+{
+    return slow ? &my_stripe()->slow : &my_stripe()->inside;
+}
+
 static void count_out(void)
 {
-    atomic_fetch_sub(&my_stripe()->inside, 1);
+    atomic_fetch_sub(my_count(), 1);
     if (atomic_load(&closed) != 0) {
         atomic_fetch_add(&left, 1);
         osspi_futex_wake(&left, 1);
@@ -55,7 +64,7 @@ void osspi_foreign_enter(void)
     if (depth++ > 0)
         return; /* who is inside must not wait for a fork that waits for it */
     for (;;) {
-        atomic_fetch_add(&my_stripe()->inside, 1);
+        atomic_fetch_add(my_count(), 1);
         const uint32_t seen = atomic_load(&closed);
         if (seen == 0)
             return;
@@ -70,6 +79,46 @@ void osspi_foreign_leave(void)
         count_out();
 }
 
+unsigned osspi_foreign_pause(void)
+{
+    const unsigned entered = depth;
+
+    depth = 0;
+    if (entered > 0)
+        count_out();
+    return entered;
+}
+
+void osspi_foreign_resume(unsigned entered)
+{
+    if (entered == 0)
+        return;
+    osspi_foreign_enter();
+    depth = entered;
+}
+
+bool osspi_foreign_set_slow(bool now_slow)
+{
+    const bool before = slow;
+
+    if (before == now_slow)
+        return before;
+    if (depth == 0) {
+        slow = now_slow;
+        return before;
+    }
+    /* Into the one count before out of the other: a fork never sees it nowhere. */
+    atomic_fetch_add(now_slow ? &my_stripe()->slow : &my_stripe()->inside, 1);
+    count_out();
+    slow = now_slow;
+    return before;
+}
+
+void osspi_foreign_restore(bool *before)
+{
+    (void)osspi_foreign_set_slow(*before);
+}
+
 /* ---- fork ---- */
 
 static uint32_t count_inside(void)
@@ -81,17 +130,47 @@ static uint32_t count_inside(void)
     return count;
 }
 
+static uint32_t count_slow(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < STRIPES; i++)
+        count += atomic_load(&stripes[i].slow);
+    return count;
+}
+
+bool osspi_foreign_await_slow(uint64_t deadline_ns)
+{
+    const uint32_t own_slow = depth > 0 && slow;
+
+    for (;;) {
+        const uint32_t seen = atomic_load(&left);
+        const uint64_t now = osspi_now_ns();
+        if (count_slow() <= own_slow)
+            return true;
+        if (now >= deadline_ns)
+            return false;
+        (void)osspi_futex_wait(&left, seen, now + LOOK_EACH_NS);
+    }
+}
+
 static void before_fork(void)
 {
     /* One who forks inside foreign code (in a signal handler) does not wait for itself. */
-    const uint32_t own = depth > 0;
+    const uint32_t own = depth > 0 && !slow;
+    const uint32_t own_slow = depth > 0 && slow;
     const uint64_t deadline = osspi_deadline_ns(LIMIT_MS);
+    const uint64_t slow_deadline = osspi_deadline_ns(SLOW_MS);
 
     atomic_fetch_add(&closed, 1);
     for (;;) {
         const uint32_t seen = atomic_load(&left);
         const uint64_t now = osspi_now_ns();
-        if (count_inside() <= own || now >= deadline)
+        if (now >= deadline)
+            return;
+        /* Looked at again, because somebody may go from the slow to the others meanwhile. */
+        if (count_inside() <= own && (count_slow() <= own_slow || now >= slow_deadline) &&
+            count_inside() <= own)
             return;
         (void)osspi_futex_wait(&left, seen, now + LOOK_EACH_NS);
     }
@@ -106,10 +185,12 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     /* Nobody is here but this thread. */
-    for (uint32_t i = 0; i < STRIPES; i++)
+    for (uint32_t i = 0; i < STRIPES; i++) {
         atomic_store(&stripes[i].inside, 0);
+        atomic_store(&stripes[i].slow, 0);
+    }
     if (depth > 0)
-        atomic_store(&my_stripe()->inside, 1);
+        atomic_store(my_count(), 1);
     atomic_store(&closed, 0);
 }
 

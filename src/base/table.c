@@ -11,43 +11,26 @@
 
 #include "base/memory.h"
 
-#define STATE_SHIFT      30u
+#define STATE_SHIFT      OSSPI_SLOT_STATE_SHIFT
 #define STATE_MASK       (UINT64_C(3) << STATE_SHIFT)
 #define STATE_FREE       (UINT64_C(0) << STATE_SHIFT)
-#define STATE_LIVE       (UINT64_C(1) << STATE_SHIFT)
+#define STATE_LIVE       OSSPI_SLOT_LIVE
 #define STATE_DEAD       (UINT64_C(2) << STATE_SHIFT)
 #define STATE_DESTROYING STATE_MASK
 #define REFS_MASK        ((UINT64_C(1) << STATE_SHIFT) - 1)
 #define GENERATION_SHIFT 32u
+#define CACHE_LINE       64u
 
 static uint64_t generation_of(uint64_t word)
 {
     return word >> GENERATION_SHIFT;
 }
 
-static struct osspi_slot *slot_in_chunk(const struct osspi_table *table, char *chunk,
-                                        uint32_t index)
-{
-    return (struct osspi_slot *)(void *)(chunk +
-                                         (size_t)(index % OSSPI_TABLE_CHUNK) * table->object_size);
-}
-
-static struct osspi_slot *slot_at(struct osspi_table *table, uint32_t index)
-{
-    uint32_t chunk_index = index / OSSPI_TABLE_CHUNK;
-    char *chunk;
-
-    if (chunk_index >= OSSPI_TABLE_CHUNKS)
-        return NULL;
-    chunk = atomic_load_explicit(&table->chunks[chunk_index], memory_order_acquire);
-    return chunk ? slot_in_chunk(table, chunk, index) : NULL;
-}
-
 static void line_push_locked(struct osspi_table *table, struct osspi_slot *slot)
 {
     slot->next_free = 0;
     if (table->last_free)
-        slot_at(table, table->last_free - 1)->next_free = slot->index + 1;
+        osspi_table_slot(table, table->last_free - 1)->next_free = slot->index + 1;
     else
         table->first_free = slot->index + 1;
     table->last_free = slot->index + 1;
@@ -56,7 +39,7 @@ static void line_push_locked(struct osspi_table *table, struct osspi_slot *slot)
 
 static struct osspi_slot *line_pop_locked(struct osspi_table *table)
 {
-    struct osspi_slot *slot = slot_at(table, table->first_free - 1);
+    struct osspi_slot *slot = osspi_table_slot(table, table->first_free - 1);
 
     table->first_free = slot->next_free;
     if (!table->first_free)
@@ -76,7 +59,7 @@ static void mend_after_fork_locked(struct osspi_table *table)
     table->first_free = table->last_free = table->free_count = table->slot_count = 0;
     for (uint32_t c = 0; c < OSSPI_TABLE_CHUNKS && table->chunks[c]; c++) {
         for (uint32_t i = 0; i < OSSPI_TABLE_CHUNK; i++) {
-            struct osspi_slot *slot = slot_at(table, c * OSSPI_TABLE_CHUNK + i);
+            struct osspi_slot *slot = osspi_table_slot(table, c * OSSPI_TABLE_CHUNK + i);
             uint64_t state = atomic_load(&slot->word) & STATE_MASK;
 
             if (state == STATE_FREE)
@@ -95,15 +78,17 @@ static bool grow_locked(struct osspi_table *table)
 
     if (first / OSSPI_TABLE_CHUNK >= OSSPI_TABLE_CHUNKS)
         return false;
-    chunk = osspi_alloc_array(OSSPI_TABLE_CHUNK, table->object_size);
+    chunk = osspi_alloc(OSSPI_TABLE_CHUNK * table->object_size + CACHE_LINE);
     if (!chunk)
         return false;
+    /* Chunks are never freed, so nobody needs the address that the allocator gave. */
+    chunk += CACHE_LINE - (uintptr_t)chunk % CACHE_LINE;
     for (uint32_t i = 0; i < OSSPI_TABLE_CHUNK; i++)
-        slot_in_chunk(table, chunk, i)->index = first + i;
+        osspi_table_slot_in(table, chunk, i)->index = first + i;
     atomic_store_explicit(&table->chunks[first / OSSPI_TABLE_CHUNK], chunk, memory_order_release);
     table->slot_count += OSSPI_TABLE_CHUNK;
     for (uint32_t i = 0; i < OSSPI_TABLE_CHUNK; i++)
-        line_push_locked(table, slot_at(table, first + i));
+        line_push_locked(table, osspi_table_slot(table, first + i));
     return true;
 }
 
@@ -154,7 +139,7 @@ uint64_t osspi_slot_id(const struct osspi_slot *slot)
 
 struct osspi_slot *osspi_table_lookup(struct osspi_table *table, uint64_t id)
 {
-    struct osspi_slot *slot = slot_at(table, (uint32_t)id);
+    struct osspi_slot *slot = osspi_table_slot(table, (uint32_t)id);
     uint64_t before;
 
     if (!slot || generation_of(id) == 0)
@@ -219,20 +204,6 @@ void osspi_slot_unref(struct osspi_table *table, struct osspi_slot *slot)
     }
 }
 
-bool osspi_slot_named(const struct osspi_slot *slot, uint64_t id)
-{
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
-
-    return generation_of(word) == generation_of(id) && generation_of(id) != 0;
-}
-
-struct osspi_slot *osspi_table_peek(struct osspi_table *table, uint64_t id)
-{
-    struct osspi_slot *slot = slot_at(table, (uint32_t)id);
-
-    return slot && osspi_slot_named(slot, id) ? slot : NULL;
-}
-
 uint32_t osspi_table_live(const struct osspi_table *table)
 {
     return atomic_load_explicit(&table->live_count, memory_order_relaxed);
@@ -255,7 +226,7 @@ void osspi_table_visit(struct osspi_table *table, void (*visit)(struct osspi_slo
 {
     for (uint32_t c = 0; c < OSSPI_TABLE_CHUNKS && atomic_load(&table->chunks[c]); c++) {
         for (uint32_t i = 0; i < OSSPI_TABLE_CHUNK; i++) {
-            struct osspi_slot *slot = slot_at(table, c * OSSPI_TABLE_CHUNK + i);
+            struct osspi_slot *slot = osspi_table_slot(table, c * OSSPI_TABLE_CHUNK + i);
 
             if (!hold(table, slot))
                 continue;

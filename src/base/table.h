@@ -47,6 +47,60 @@ struct osspi_table {
     _Atomic(char *) chunks[OSSPI_TABLE_CHUNKS]; /* set once each, under lock; read by anybody */
 };
 
+/* ---- looks at a slot, inline because every call takes several ---- */
+
+#define OSSPI_SLOT_STATE_SHIFT 30u
+#define OSSPI_SLOT_LIVE        (UINT64_C(1) << OSSPI_SLOT_STATE_SHIFT)
+
+static inline struct osspi_slot *osspi_table_slot_in(const struct osspi_table *table, char *chunk,
+                                                     uint32_t index)
+{
+    return (struct osspi_slot *)(void *)(chunk +
+                                         (size_t)(index % OSSPI_TABLE_CHUNK) * table->object_size);
+}
+
+/** The slot of that number, whatever is in it; NULL: there is none yet. */
+static inline struct osspi_slot *osspi_table_slot(const struct osspi_table *table, uint32_t index)
+{
+    uint32_t chunk_index = index / OSSPI_TABLE_CHUNK;
+    char *chunk;
+
+    if (chunk_index >= OSSPI_TABLE_CHUNKS)
+        return NULL;
+    chunk = atomic_load_explicit(&table->chunks[chunk_index], memory_order_acquire);
+    return chunk ? osspi_table_slot_in(table, chunk, index) : NULL;
+}
+
+/** Does the slot still carry the generation in id? */
+static inline bool osspi_slot_named(const struct osspi_slot *slot, uint64_t id)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+
+    return word >> 32 == id >> 32 && id >> 32 != 0;
+}
+
+/** Does it, and is the object not retired? */
+static inline bool osspi_slot_live(const struct osspi_slot *slot, uint64_t id)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+
+    return word >> 32 == id >> 32 && (word >> OSSPI_SLOT_STATE_SHIFT & 3) == 1;
+}
+
+/**
+ * The slot an identifier names while its generation has not been given to another object, also
+ * when the object is retired. Takes no reference: only fields that are atomic and never freed may
+ * be read, and osspi_slot_named() must be asked again afterwards.
+ */
+static inline struct osspi_slot *osspi_table_peek(const struct osspi_table *table, uint64_t id)
+{
+    struct osspi_slot *slot = osspi_table_slot(table, (uint32_t)id);
+
+    return slot && osspi_slot_named(slot, id) ? slot : NULL;
+}
+
+/* ---- the rest ---- */
+
 /** Takes a slot and makes it live with one reference, its owner's. NULL: no memory. The object's
  * bytes behind the slot are zero, or what destroy() left. Nobody finds it before it is returned. */
 struct osspi_slot *osspi_table_acquire(struct osspi_table *table);
@@ -66,16 +120,6 @@ void osspi_slot_ref(struct osspi_slot *slot);
 
 /** Drops a reference; the last one of a retired object destroys it. */
 void osspi_slot_unref(struct osspi_table *table, struct osspi_slot *slot);
-
-/**
- * The slot an identifier names while its generation has not been given to another object, also
- * when the object is retired. Takes no reference: only fields that are atomic and never freed may
- * be read, and osspi_slot_named() must be asked again afterwards.
- */
-struct osspi_slot *osspi_table_peek(struct osspi_table *table, uint64_t id);
-
-/** Does the slot still carry the generation in id? */
-bool osspi_slot_named(const struct osspi_slot *slot, uint64_t id);
 
 /** Number of live objects. */
 uint32_t osspi_table_live(const struct osspi_table *table);

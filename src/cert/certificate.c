@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cert/limits.h"
+#include "cert/pkcs11.h"
 
 static void x509_freep(X509 **certificate)
 {
@@ -31,6 +32,7 @@ void osspi_certificate_unref(struct osspi_certificate *certificate)
     if (!certificate || atomic_fetch_sub_explicit(&certificate->refs, 1, memory_order_acq_rel) != 1)
         return;
     osspi_secret_clear(&certificate->key);
+    osspi_token_key_unref(certificate->token);
     osspi_arena_clear(&certificate->arena);
     osspi_free(certificate);
 }
@@ -118,6 +120,21 @@ SECURITY_STATUS osspi_certificate_adopt_key(struct osspi_certificate *certificat
     certificate->key = *secret;
     *secret = (struct osspi_secret){0};
     return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_certificate_adopt_token(struct osspi_certificate *certificate, EVP_PKEY *key,
+                                              struct osspi_token_key *token)
+{
+    SECURITY_STATUS status = osspi_key_match(key, certificate->parsed.public_key);
+
+    if (status == SEC_E_OK)
+        certificate->token = osspi_token_key_ref(token);
+    return status;
+}
+
+bool osspi_certificate_has_key(const struct osspi_certificate *certificate)
+{
+    return certificate->key.len > 0 || certificate->token;
 }
 
 bool osspi_certificate_equal(const struct osspi_certificate *a, const struct osspi_certificate *b)

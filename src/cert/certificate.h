@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * What stands behind a PCCERT_CONTEXT: the public struct, a reference count, the properties, the
- * private key as PKCS#8 and the chain that belongs to it.
+ * private key as PKCS#8, or where in a device it is, and the chain that belongs to it.
  *
  * CERT_CONTEXT is a plain pointer by Windows' ABI, so a wrong pointer cannot be caught here.
  * Everything is constant after creation but for the reference count and the properties, which have
@@ -14,6 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <wincrypt.h>
+
+/** The class of the blocking lane for calls that use a key in a device. */
+#define OSSPI_TOKEN_CLASS "pkcs11"
+
+struct osspi_token_key;
 
 struct osspi_der_view {
     const uint8_t *bytes;
@@ -30,8 +35,13 @@ SECURITY_STATUS osspi_certificate_new(struct osspi_der_view der, struct osspi_de
 /** The certificate as given. */
 struct osspi_der_view osspi_certificate_der(PCCERT_CONTEXT context);
 
-/** Its private key as PKCS#8 DER, borrowed while the context is held; len 0: none. */
+/** Its private key as PKCS#8 DER, borrowed while the context is held; len 0: none, or it is in a
+ * device. */
 struct osspi_der_view osspi_certificate_key(PCCERT_CONTEXT context);
+
+/** Where in a device its private key is (pkcs11.h), borrowed while the context is held; NULL: it is
+ * in none. */
+const struct osspi_token_key *osspi_certificate_token(PCCERT_CONTEXT context);
 
 /** Issuer certificates to send with it; borrowed while the context is held. From the file it was
  * loaded from, or found in its store. Returns the count, at most max are written. */

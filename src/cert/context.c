@@ -129,6 +129,11 @@ struct osspi_der_view osspi_certificate_key(PCCERT_CONTEXT context)
     return (struct osspi_der_view){key->bytes, key->len};
 }
 
+const struct osspi_token_key *osspi_certificate_token(PCCERT_CONTEXT context)
+{
+    return certificate_of(context)->token;
+}
+
 void osspi_certificate_fingerprint(PCCERT_CONTEXT context, uint8_t ret_sha256[32])
 {
     memcpy(ret_sha256, certificate_of(context)->sha256, 32);

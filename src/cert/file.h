@@ -7,6 +7,7 @@
 #define OSSPI_CERT_FILE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "cert/key.h"
 
@@ -22,5 +23,21 @@
  */
 SECURITY_STATUS osspi_file_read(const char *path, bool private_key,
                                 struct osspi_secret *ret_content);
+
+/** The same for a file without a key and of at most max_len bytes. */
+SECURITY_STATUS osspi_file_read_plain(const char *path, size_t max_len,
+                                      struct osspi_secret *ret_content);
+
+/**
+ * Reads a regular file in an opened folder; a symbolic link is not followed but refused. Whose it
+ * is and who may touch it is for the caller to judge.
+ *
+ * @param[out] ret_facts   of the file that was opened; set whenever it could be opened
+ * @param[out] ret_reason  why it failed, in words for people; static
+ * @return as osspi_file_read().
+ */
+SECURITY_STATUS osspi_file_read_at(int folder, const char *name, size_t max_len,
+                                   struct stat *ret_facts, const char **ret_reason,
+                                   struct osspi_secret *ret_content);
 
 #endif

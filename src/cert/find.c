@@ -167,7 +167,7 @@ static SECURITY_STATUS match_existing(struct osspi_certificate *certificate,
 static SECURITY_STATUS match_key(struct osspi_certificate *certificate, const struct wanted *wanted)
 {
     (void)wanted;
-    return as_match(certificate->key.len > 0);
+    return as_match(osspi_certificate_has_key(certificate));
 }
 
 static const struct search searches[] = {

@@ -30,8 +30,13 @@ static DWORD name_of(SECURITY_STATUS status)
     case SEC_E_LOGON_DENIED:
         return ERROR_INVALID_PASSWORD;
     default:
-        return (DWORD)status;
+        break;
     }
+    /* A Win32 error in the shape of a status; those that have an E_ name keep it. */
+    if (((DWORD)status >> 16) == 0x8007 && status != E_ACCESSDENIED && status != E_OUTOFMEMORY &&
+        status != E_INVALIDARG)
+        return (DWORD)status & 0xFFFF;
+    return (DWORD)status;
 }
 
 BOOL osspi_fail(SECURITY_STATUS status)

@@ -18,6 +18,12 @@
 #define OSSPI_PROPERTY_MAX_LEN (1u << 20)         /* bytes of a property */
 #define OSSPI_PASSWORD_MAX     1000u              /* bytes of a password as UTF-8 */
 
+#define OSSPI_FOLDER_MAX_NAMES         10000u      /* entries of a folder of certificates */
+#define OSSPI_FOLDER_MAX_FILES         1000u       /* files of it that are read */
+#define OSSPI_FOLDER_FILE_CERTIFICATES 64u         /* own certificates in one file */
+#define OSSPI_ROOTS_MAX_LEN            (64u << 20) /* bytes of a file of trusted roots */
+#define OSSPI_ROOTS_MAX                5000u       /* trusted roots in a store */
+
 /* Iterations that all password-based keys of one file may take together; a few seconds. */
 #define OSSPI_KDF_BUDGET UINT64_C(5000000)
 

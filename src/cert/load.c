@@ -8,16 +8,10 @@
  */
 #include <opensspi.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cert/file.h"
-#include "cert/pem.h"
-#include "cert/store.h"
-
-static bool is_token(const char *name)
-{
-    return name && strncasecmp(name, "pkcs11:", 7) == 0;
-}
+#include "cert/load.h"
+#include "cert/pkcs11.h"
 
 static SECURITY_STATUS read_blocks(const char *path, int blocks, const char *password,
                                    struct osspi_pem *pem)
@@ -69,14 +63,14 @@ static SECURITY_STATUS find_leaf(const struct osspi_pem *pem, size_t *ret_index)
     return SEC_E_NO_CREDENTIALS;
 }
 
-static SECURITY_STATUS make_leaf(const struct osspi_pem *pem, struct osspi_certificate **ret_leaf)
+SECURITY_STATUS osspi_load_leaf(const struct osspi_pem *pem, struct osspi_certificate **ret_leaf)
 {
     struct osspi_certificate *leaf osspi_auto(osspi_certificate_unrefp) = NULL;
     struct osspi_secret secret osspi_auto(osspi_secret_clear) = {0};
     struct osspi_der_view chain[OSSPI_CHAIN_MAX];
     size_t count = 0;
     size_t index = 0;
-    SECURITY_STATUS status = find_leaf(pem, &index);
+    SECURITY_STATUS status = pem->key ? find_leaf(pem, &index) : SEC_E_OK;
 
     if (status != SEC_E_OK)
         return status;
@@ -85,9 +79,9 @@ static SECURITY_STATUS make_leaf(const struct osspi_pem *pem, struct osspi_certi
             chain[count++] = pem->certificates[i];
     }
     status = osspi_certificate_make(pem->certificates[index], chain, count, &leaf);
-    if (status == SEC_E_OK)
+    if (status == SEC_E_OK && pem->key)
         status = osspi_key_write(pem->key, &secret);
-    if (status == SEC_E_OK)
+    if (status == SEC_E_OK && pem->key)
         status = osspi_certificate_adopt_key(leaf, pem->key, &secret);
     if (status == SEC_E_OK)
         *ret_leaf = OSSPI_TAKE(leaf);
@@ -105,11 +99,11 @@ OSSPI_API SECURITY_STATUS OsspiLoadCertificate(const char *cert, const char *key
         *ret_cert = NULL;
     if (!cert || !ret_cert)
         return SEC_E_INVALID_PARAMETER;
-    if (is_token(cert) || is_token(key))
-        return SEC_E_UNSUPPORTED_FUNCTION;
+    if (osspi_token_uri_is(cert) || osspi_token_uri_is(key))
+        return osspi_token_load(cert, key, password, ret_cert);
     status = read_files(cert, key, password, &pem);
     if (status == SEC_E_OK)
-        status = make_leaf(&pem, &leaf);
+        status = osspi_load_leaf(&pem, &leaf);
     if (status != SEC_E_OK)
         return status;
     return osspi_context_with_chain(leaf, ret_cert);

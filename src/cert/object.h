@@ -26,6 +26,7 @@
 
 struct osspi_found;
 struct osspi_store;
+struct osspi_token_key;
 
 struct osspi_certificate {
     _Atomic uint32_t refs;
@@ -35,7 +36,8 @@ struct osspi_certificate {
     struct osspi_cert_info parsed;
     uint8_t sha1[20];
     uint8_t sha256[32];
-    struct osspi_secret key; /* PKCS#8; len 0: none */
+    struct osspi_secret key;       /* PKCS#8; len 0: none, or it is in a device */
+    struct osspi_token_key *token; /* where in a device the key is: a reference; or NULL */
     struct osspi_der_view *chain;
     size_t chain_count;
 };
@@ -76,6 +78,13 @@ SECURITY_STATUS osspi_certificate_make(struct osspi_der_view der,
  * SEC_E_OK; SEC_E_NO_CREDENTIALS: it does not belong to it; SEC_E_INSUFFICIENT_MEMORY. */
 SECURITY_STATUS osspi_certificate_adopt_key(struct osspi_certificate *certificate, EVP_PKEY *key,
                                             struct osspi_secret *secret);
+
+/** The same for a key in a device: takes a reference on its description. key: opened. */
+SECURITY_STATUS osspi_certificate_adopt_token(struct osspi_certificate *certificate, EVP_PKEY *key,
+                                              struct osspi_token_key *token);
+
+/** Has it a private key, here or in a device? */
+bool osspi_certificate_has_key(const struct osspi_certificate *certificate);
 
 struct osspi_certificate *osspi_certificate_ref(struct osspi_certificate *certificate);
 void osspi_certificate_unref(struct osspi_certificate *certificate); /* NULL: no-op */

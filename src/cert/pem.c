@@ -7,6 +7,7 @@
  */
 #include "cert/pem.h"
 
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -182,6 +183,38 @@ SECURITY_STATUS osspi_pem_read(struct osspi_der_view text, int blocks, const cha
         return SEC_E_INSUFFICIENT_MEMORY;
     do {
         status = take_block(bio, blocks, password, pem);
+    } while (status == SEC_E_OK);
+    return status == CRYPT_E_NOT_FOUND ? SEC_E_OK : status;
+}
+
+static SECURITY_STATUS
+visit_block(BIO *text, SECURITY_STATUS (*visit)(struct osspi_der_view der, void *data), void *data)
+{
+    OSSPI_CRYPTO_CALL;
+    struct block block osspi_auto(block_clear) = {0};
+    SECURITY_STATUS status = next_block(text, &block);
+
+    if (status != SEC_E_OK || !is_certificate(block.name) || block.len <= 0)
+        return status;
+    return visit((struct osspi_der_view){block.data, (size_t)block.len}, data);
+}
+
+SECURITY_STATUS osspi_pem_visit(struct osspi_der_view text,
+                                SECURITY_STATUS (*visit)(struct osspi_der_view der, void *data),
+                                void *data)
+{
+    OSSPI_CRYPTO_CALL;
+    SECURITY_STATUS status;
+
+    if (text.len == 0)
+        return SEC_E_OK;
+    if (text.len > INT_MAX)
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    BIO *bio osspi_auto(bio_freep) = BIO_new_mem_buf(text.bytes, (int)text.len);
+    if (!bio)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    do {
+        status = visit_block(bio, visit, data);
     } while (status == SEC_E_OK);
     return status == CRYPT_E_NOT_FOUND ? SEC_E_OK : status;
 }

@@ -34,6 +34,17 @@ enum { OSSPI_PEM_CERTIFICATES = 1, OSSPI_PEM_KEY = 2 };
 SECURITY_STATUS osspi_pem_read(struct osspi_der_view text, int blocks, const char *password,
                                struct osspi_pem *pem);
 
+/**
+ * Calls visit for each certificate of a text of any length and number, until one is damaged or
+ * visit fails.
+ *
+ * @return what visit answered last, SEC_E_OK also when there was none; SEC_E_UNKNOWN_CREDENTIALS: a
+ *         block is damaged; SEC_E_INSUFFICIENT_MEMORY.
+ */
+SECURITY_STATUS osspi_pem_visit(struct osspi_der_view text,
+                                SECURITY_STATUS (*visit)(struct osspi_der_view der, void *data),
+                                void *data);
+
 /** Frees it; for osspi_auto(). */
 void osspi_pem_clear(struct osspi_pem *pem);
 

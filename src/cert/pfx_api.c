@@ -9,6 +9,7 @@
 #include "base/utf.h"
 #include "cert/chain.h"
 #include "cert/last_error.h"
+#include "cert/load.h"
 #include "cert/pfx.h"
 
 static void wipe(char **password)
@@ -92,8 +93,8 @@ static SECURITY_STATUS add_others(struct osspi_store *store, const struct osspi_
     }
 }
 
-static SECURITY_STATUS fill(struct osspi_store *store, struct osspi_der_view blob,
-                            const char *password)
+SECURITY_STATUS osspi_load_pfx(struct osspi_store *store, struct osspi_der_view blob,
+                               const char *password)
 {
     struct osspi_pfx pfx osspi_auto(osspi_pfx_clear) = {0};
     SECURITY_STATUS status = osspi_pfx_read(blob, password, &pfx);
@@ -133,7 +134,8 @@ OSSPI_API HCERTSTORE WINAPI PFXImportCertStore(CRYPT_DATA_BLOB *pPFX, LPCWSTR sz
     store = osspi_store_open();
     status = store ? narrow(szPassword, &password) : SEC_E_INSUFFICIENT_MEMORY;
     if (status == SEC_E_OK)
-        status = fill(store, (struct osspi_der_view){pPFX->pbData, pPFX->cbData}, password);
+        status =
+            osspi_load_pfx(store, (struct osspi_der_view){pPFX->pbData, pPFX->cbData}, password);
     if (status == SEC_E_OK)
         return osspi_store_handle(store);
     if (store)

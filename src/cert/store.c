@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Memory stores; see store.h.
+ * Stores as they are in memory; see store.h.
  *
  * The array of elements is guarded by the store's lock, which may be held while an element's lock
  * is taken, never the reverse. Each change becomes visible by one store (a pointer in the array,
@@ -11,6 +11,7 @@
 #include "cert/store.h"
 
 #include "base/table.h"
+#include "cert/store_folder.h"
 
 _Static_assert(UINTPTR_MAX >= UINT64_MAX, "a store's handle is a table id of 64 bits");
 
@@ -22,6 +23,8 @@ struct osspi_store {
     _Atomic(struct osspi_element **) elements; /* written under lock, with the two below */
     _Atomic size_t count;
     size_t capacity;
+    struct osspi_folder *folder; /* owned, or NULL; constant once others know the store */
+    bool is_read_only;           /* the same */
 };
 
 static void destroy(struct osspi_slot *slot);
@@ -48,6 +51,11 @@ static void destroy(struct osspi_slot *slot)
         osspi_element_unref(elements[i]);
     osspi_free(elements);
     store->capacity = 0;
+    if (store->folder)
+        osspi_folder_clear(store->folder);
+    osspi_free(store->folder);
+    store->folder = NULL;
+    store->is_read_only = false;
 }
 
 struct osspi_store *osspi_store_open(void)
@@ -139,12 +147,36 @@ void osspi_store_release(struct osspi_store *store)
     osspi_store_put(store);
 }
 
+void osspi_store_back(struct osspi_store *store, struct osspi_folder *folder, bool is_read_only)
+{
+    store->folder = folder;
+    store->is_read_only = is_read_only;
+}
+
+const struct osspi_folder *osspi_store_folder(const struct osspi_store *store)
+{
+    return store->folder;
+}
+
+bool osspi_store_is_read_only(const struct osspi_store *store)
+{
+    return store->is_read_only;
+}
+
+size_t osspi_store_count(struct osspi_store *store)
+{
+    return atomic_load_explicit(&store->count, memory_order_relaxed);
+}
+
 struct osspi_element *osspi_store_at(struct osspi_store *store, size_t index)
 {
     OSSPI_LOCKED(&store->lock);
-    if (index >= atomic_load_explicit(&store->count, memory_order_relaxed))
-        return NULL;
-    return osspi_element_ref(atomic_load_explicit(&store->elements, memory_order_relaxed)[index]);
+    struct osspi_element **elements = atomic_load_explicit(&store->elements, memory_order_relaxed);
+    size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
+
+    while (index < count && !elements[index])
+        index++;
+    return index < count ? osspi_element_ref(elements[index]) : NULL;
 }
 
 static struct osspi_element *find_equal_locked(struct osspi_store *store,
@@ -154,7 +186,7 @@ static struct osspi_element *find_equal_locked(struct osspi_store *store,
     size_t count = atomic_load_explicit(&store->count, memory_order_relaxed);
 
     for (size_t i = 0; i < count; i++) {
-        if (osspi_certificate_equal(elements[i]->certificate, certificate))
+        if (elements[i] && osspi_certificate_equal(elements[i]->certificate, certificate))
             return elements[i];
     }
     return NULL;
@@ -207,7 +239,8 @@ static void replace_locked(struct osspi_store *store, struct osspi_element *old,
 static SECURITY_STATUS merge_locked(struct osspi_store *store, struct osspi_element *old,
                                     DWORD disposition, struct osspi_element **made)
 {
-    bool key_is_news = (*made)->certificate->key.len > 0 && old->certificate->key.len == 0;
+    bool key_is_news = osspi_certificate_has_key((*made)->certificate) &&
+                       !osspi_certificate_has_key(old->certificate);
 
     switch (disposition) {
     case CERT_STORE_ADD_NEW:
@@ -257,4 +290,39 @@ SECURITY_STATUS osspi_store_add(struct osspi_store *store, struct osspi_element 
     if (status == SEC_E_OK)
         *ret_element = OSSPI_TAKE(made);
     return status;
+}
+
+struct osspi_element *osspi_store_find_equal(struct osspi_store *store,
+                                             const struct osspi_certificate *certificate)
+{
+    OSSPI_LOCKED(&store->lock);
+    struct osspi_element *element = find_equal_locked(store, certificate);
+
+    return element ? osspi_element_ref(element) : NULL;
+}
+
+static struct osspi_element *unlink_locked(struct osspi_store *store,
+                                           const struct osspi_element *element)
+{
+    struct osspi_element **elements = atomic_load_explicit(&store->elements, memory_order_relaxed);
+    struct osspi_element *found;
+
+    if (element->index >= atomic_load_explicit(&store->count, memory_order_relaxed))
+        return NULL;
+    found = elements[element->index];
+    if (found != element)
+        return NULL;
+    elements[element->index] = NULL;
+    return found;
+}
+
+void osspi_store_drop(struct osspi_store *store, const struct osspi_element *element)
+{
+    struct osspi_element *dropped;
+
+    {
+        OSSPI_LOCKED(&store->lock);
+        dropped = unlink_locked(store, element);
+    }
+    osspi_element_unref(dropped);
 }

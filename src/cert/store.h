@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Memory stores of certificates. An HCERTSTORE is a table id, not an address: what is stale or
- * garbage finds nothing. Private to this folder.
+ * Stores of certificates. An HCERTSTORE is a table id, not an address: what is stale or garbage
+ * finds nothing. Private to this folder.
  *
  * A store is used by its openers and by every context of a certificate in it; hCertStore of such a
  * context therefore stays valid after CertCloseStore, until the last of them has gone. Elements are
- * only ever added or replaced in place, so an index names the same place for ever.
+ * added, replaced in place, or taken out and leave their place empty; so an index names the same
+ * place for ever.
+ *
+ * Behind a store there may be a folder (store_folder.h) that has what the store shows, and gets
+ * what is put in.
  */
 #ifndef OSSPI_CERT_STORE_H
 #define OSSPI_CERT_STORE_H
 
 #include "cert/object.h"
+
+struct osspi_folder;
 
 /** Opens a new, empty store: one opener, and a reference of the caller's. NULL: no memory. */
 struct osspi_store *osspi_store_open(void);
@@ -35,7 +41,19 @@ bool osspi_store_close(struct osspi_store *store, bool force, bool *ret_in_use);
 void osspi_store_use(struct osspi_store *store);
 void osspi_store_release(struct osspi_store *store);
 
-/** The element at an index, with a reference; NULL: past the end. */
+/** Says where a store that nobody else knows yet keeps what is put in: a folder, which is taken
+ * over, or NULL. */
+void osspi_store_back(struct osspi_store *store, struct osspi_folder *folder, bool is_read_only);
+
+/** The folder, or NULL; constant while the store is held. */
+const struct osspi_folder *osspi_store_folder(const struct osspi_store *store);
+bool osspi_store_is_read_only(const struct osspi_store *store);
+
+/** Places, empty ones too. */
+size_t osspi_store_count(struct osspi_store *store);
+
+/** The element at an index, or the next one behind it if that place is empty, with a reference;
+ * NULL: past the end. */
 struct osspi_element *osspi_store_at(struct osspi_store *store, size_t index);
 
 /**
@@ -47,5 +65,21 @@ struct osspi_element *osspi_store_at(struct osspi_store *store, size_t index);
  */
 SECURITY_STATUS osspi_store_add(struct osspi_store *store, struct osspi_element *source,
                                 DWORD disposition, struct osspi_element **ret_element);
+
+/** The element with this certificate, with a reference; NULL: there is none. */
+struct osspi_element *osspi_store_find_equal(struct osspi_store *store,
+                                             const struct osspi_certificate *certificate);
+
+/** Takes an element out; nothing happens if it is not in this store (any more). */
+void osspi_store_drop(struct osspi_store *store, const struct osspi_element *element);
+
+/** As osspi_store_add(), and into the folder behind the store. Also E_ACCESSDENIED: to be read
+ * only, and the statuses of osspi_folder_put(). */
+SECURITY_STATUS osspi_store_put_in(struct osspi_store *store, struct osspi_element *source,
+                                   DWORD disposition, struct osspi_element **ret_element);
+
+/** As osspi_store_drop(), and out of the folder. Statuses of osspi_folder_remove(). */
+SECURITY_STATUS osspi_store_take_out(struct osspi_store *store,
+                                     const struct osspi_element *element);
 
 #endif

@@ -1,40 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * The exported functions on stores, but for finding and PFX; see wincrypt.h. Thread-safe.
+ * The exported functions on stores, but for opening, finding and PFX; see wincrypt.h. Thread-safe.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "cert/last_error.h"
 #include "cert/store.h"
-
-/* A provider is a small number, or else the address of a name. */
-static bool is_memory_provider(LPCSTR provider)
-{
-    if (provider == CERT_STORE_PROV_MEMORY)
-        return true;
-    return (uintptr_t)provider > 0xFFFF && strcasecmp(provider, sz_CERT_STORE_PROV_MEMORY) == 0;
-}
-
-OSSPI_API HCERTSTORE WINAPI CertOpenStore(LPCSTR lpszStoreProvider, DWORD dwEncodingType,
-                                          HCRYPTPROV_LEGACY hCryptProv, DWORD dwFlags,
-                                          const void *pvPara)
-{
-    struct osspi_store *store osspi_auto(osspi_store_putp) = NULL;
-
-    (void)dwEncodingType;
-    (void)hCryptProv;
-    (void)pvPara;
-    if (!is_memory_provider(lpszStoreProvider)) {
-        SetLastError(ERROR_FILE_NOT_FOUND);
-        return NULL;
-    }
-    if (dwFlags & CERT_STORE_DELETE_FLAG)
-        return osspi_fail_null(SEC_E_INVALID_PARAMETER);
-    store = osspi_store_open();
-    return store ? osspi_store_handle(store) : osspi_fail_null(SEC_E_INSUFFICIENT_MEMORY);
-}
 
 OSSPI_API BOOL WINAPI CertCloseStore(HCERTSTORE hCertStore, DWORD dwFlags)
 {
@@ -78,7 +50,7 @@ static SECURITY_STATUS copy_into(HCERTSTORE handle, struct osspi_element *source
 
     if (!store)
         return SEC_E_INVALID_HANDLE;
-    status = osspi_store_add(store, source, disposition, &added);
+    status = osspi_store_put_in(store, source, disposition, &added);
     if (status != SEC_E_OK)
         return status;
     context = osspi_cert_context_new(added, store);
@@ -129,6 +101,21 @@ OSSPI_API BOOL WINAPI CertAddEncodedCertificateToStore(HCERTSTORE hCertStore,
     if (!made)
         return FALSE;
     return add(hCertStore, osspi_context_from(made)->element, dwAddDisposition, ppCertContext);
+}
+
+OSSPI_API BOOL WINAPI CertDeleteCertificateFromStore(PCCERT_CONTEXT pCertContext)
+{
+    PCCERT_CONTEXT context osspi_auto(osspi_context_freep) = pCertContext;
+    struct osspi_cert_context *inner;
+    SECURITY_STATUS status;
+
+    if (!context)
+        return osspi_fail(SEC_E_INVALID_PARAMETER);
+    inner = osspi_context_from(context);
+    if (!inner->store)
+        return TRUE;
+    status = osspi_store_take_out(inner->store, inner->element);
+    return status == SEC_E_OK ? TRUE : osspi_fail(status);
 }
 
 OSSPI_API PCCERT_CONTEXT WINAPI CertCreateCertificateContext(DWORD dwCertEncodingType,

@@ -312,14 +312,18 @@ void osspi_context_detail(struct osspi_context *context, const char *format, ...
     /* What does not fit is cut: the beginning says the most. */
     if (vsnprintf(context->detail, sizeof(context->detail), format, arguments) < 0)
         context->detail[0] = '\0';
+    atomic_store_explicit(&context->has_detail, true, memory_order_relaxed);
     osspi_lock_release(&context->detail_lock);
     va_end(arguments);
 }
 
 void osspi_context_clear_detail(struct osspi_context *context)
 {
+    if (!atomic_load_explicit(&context->has_detail, memory_order_relaxed))
+        return;
     OSSPI_LOCKED(&context->detail_lock);
     context->detail[0] = '\0';
+    atomic_store_explicit(&context->has_detail, false, memory_order_relaxed);
 }
 
 size_t osspi_context_get_detail(struct osspi_context *context, char *buffer, size_t size)

@@ -64,6 +64,7 @@ struct osspi_context {
     struct osspi_lock write_side;
     struct osspi_lock detail_lock;
     char detail[OSSPI_DETAIL_SIZE]; /* guarded by detail_lock */
+    _Atomic bool has_detail;        /* it is not empty; written under detail_lock */
 };
 
 /* ---- handles ---- */

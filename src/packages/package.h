@@ -16,6 +16,7 @@
 #define OSSPI_PACKAGES_PACKAGE_H
 
 #include <sspi.h>
+#include <wincrypt.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -115,6 +116,14 @@ struct osspi_package {
                                         void *buffer, size_t size);
     SECURITY_STATUS (*set_credential)(struct osspi_credential *credential, uint32_t attribute,
                                       const void *buffer, size_t size);
+
+    /** AddCredentials: more for a credential that may be in use on other threads. May answer
+     * OSSPI_WANT_BLOCKING, like acquire. */
+    SECURITY_STATUS (*add)(struct osspi_credential *credential, struct osspi_acquire *args);
+    /** OsspiRenewCredential: other certificates. *ret_expiry is preset to "never"; may be NULL. */
+    SECURITY_STATUS (*renew)(struct osspi_credential *credential,
+                             const PCCERT_CONTEXT *certificates, size_t count,
+                             TimeStamp *ret_expiry);
 
     SECURITY_STATUS (*query_token)(struct osspi_context *context, void **ret_token);
     SECURITY_STATUS (*impersonate)(struct osspi_context *context);

@@ -26,6 +26,7 @@ EXPECTED = {
     "dispatch": (["one-cpu-1", "one-cpu-1000"],
                  ["uv", "job-loop", "job-callback", "job-wait", "empty-inline", "half-inline", "empty-loop", "empty-callback", "empty-chain", "empty-wait", "half-loop"],
                  ["ns_per_call", "best_ns_per_call", "cpu_ns_per_call", "allocations_per_call"]),
+    "ladder": (["one-cpu-1", "one-cpu-1000"], ["uv", "job"], ["ns_per_call", "cpu_ns_per_call"]),
     "handshake": (["ecdsa-1.3-full", "ecdsa-1.2-resumed"],
                   ["raw-inline", "sspi-inline", "async-1", "async-1-queue", "raw-pool-1",
                    "raw-2-shared", "raw-2-own", "raw-pool-2", "async-2", "async-2-queue"],

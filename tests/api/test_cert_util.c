@@ -16,7 +16,7 @@
 
 const char *test_cert_path(const char *name)
 {
-    static char path[4096];
+    static _Thread_local char path[4096];
     const char *folder = getenv("OSSPI_TEST_CERTS");
 
     if (!folder) {

@@ -22,7 +22,7 @@ struct test_bytes {
     size_t len;
 };
 
-/** The path of a file of the test certificates; valid until the next call. */
+/** The path of a file of the test certificates; valid until the thread's next call. */
 const char *test_cert_path(const char *name);
 
 /** Reads one whole. */

@@ -5,6 +5,7 @@
  * is told, package names in both encodings, counts and arrays that do not fit each other.
  */
 #include <opensspi.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,67 @@ static void s2_2_certificates(const struct peer_form *form)
     CertFreeCertificateContext(good);
 }
 
+/* Serves with the certificate, and frees it; the client verifies. */
+static void serve_and_free(const struct peer_form *form, PCCERT_CONTEXT certificate)
+{
+    SCH_CREDENTIALS auth = {
+        .dwVersion = SCH_CREDENTIALS_VERSION, .cCreds = 1, .paCred = &certificate};
+    struct peer_pair pair;
+
+    peer_open(&pair, form, NULL);
+    peer_end_free(&pair.server);
+    assert_int_equal(form->acquire(package, SECPKG_CRED_INBOUND, &auth, &pair.server.credential,
+                                   &pair.server.expiry),
+                     SEC_E_OK);
+    pair.server.has_credential = true;
+    CertFreeCertificateContext(certificate);
+    peer_connect(&pair);
+    peer_exchange(&pair);
+    peer_close(&pair);
+}
+
+static PCCERT_CONTEXT from_pfx(const WCHAR *password)
+{
+    static uint8_t bytes[65536];
+    CRYPT_DATA_BLOB blob = {.pbData = bytes};
+    PCCERT_CONTEXT certificate = NULL;
+    HCERTSTORE store;
+    char path[512];
+    FILE *file;
+
+    peer_path("server", ".pfx", path, sizeof(path));
+    file = fopen(path, "r");
+    assert_non_null(file);
+    blob.cbData = (DWORD)fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    store = PFXImportCertStore(&blob, password, 0);
+    if (!store)
+        return NULL;
+    certificate = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_HAS_PRIVATE_KEY,
+                                             NULL, NULL);
+    CertCloseStore(store, 0);
+    return certificate;
+}
+
+static void encrypted_keys_serve_with_their_password(const struct peer_form *form)
+{
+    char certificate[512], key[512];
+    PCCERT_CONTEXT context = NULL;
+
+    peer_path("server", ".pem", certificate, sizeof(certificate));
+    peer_path("server-enc", ".key", key, sizeof(key));
+    assert_int_equal(OsspiLoadCertificate(certificate, key, "wrong", &context), SEC_E_LOGON_DENIED);
+    assert_int_equal(OsspiLoadCertificate(certificate, key, NULL, &context), SEC_E_LOGON_DENIED);
+    assert_null(context);
+    assert_int_equal(OsspiLoadCertificate(certificate, key, "secret", &context), SEC_E_OK);
+    serve_and_free(form, context);
+    assert_null(from_pfx(u"wrong"));
+    assert_int_equal(GetLastError(), ERROR_INVALID_PASSWORD);
+    context = from_pfx(u"secret");
+    assert_non_null(context);
+    serve_and_free(form, context);
+}
+
 static void s2_2_expiry(const struct peer_form *form)
 {
     PCCERT_CONTEXT certificate = peer_certificate("server");
@@ -331,6 +393,7 @@ int main(void)
         PEER_CASE(s2_2_order_of_checks),
         PEER_CASE(s2_2_protocol_masks),
         PEER_CASE(s2_2_certificates),
+        PEER_CASE(encrypted_keys_serve_with_their_password),
         PEER_CASE(s2_2_expiry),
         PEER_CASE(counts_and_arrays_must_fit),
         PEER_CASE(s1_2_auth_data_are_captured),

@@ -87,6 +87,8 @@ CALL(cred_names, QueryCredentialsAttributesA(CREDENTIAL, SECPKG_CRED_ATTR_NAMES,
 CALL(cred_names_w, QueryCredentialsAttributesW(CREDENTIAL, SECPKG_CRED_ATTR_NAMES, text))
 CALL(add_credentials_a, AddCredentialsA(CREDENTIAL, NULL, NULL, 0, NULL, NULL, NULL, NULL))
 CALL(add_credentials_w, AddCredentialsW(CREDENTIAL, NULL, NULL, 0, NULL, NULL, NULL, NULL))
+CALL(renew_nothing, OsspiRenewCredential(CREDENTIAL, NULL, 1, NULL))
+CALL(renew_no_handle, OsspiRenewCredential(NULL, NULL, 0, NULL))
 CALL(password_a, ChangeAccountPasswordA(NULL, NULL, NULL, NULL, NULL, FALSE, 0, NULL))
 CALL(password_w, ChangeAccountPasswordW(NULL, NULL, NULL, NULL, NULL, FALSE, 0, NULL))
 
@@ -196,8 +198,10 @@ static const struct row rows[] = {
     ROW(cred_query_unknown, SEC_E_UNSUPPORTED_FUNCTION),
     ROW(cred_names, SEC_E_NO_CREDENTIALS),
     ROW(cred_names_w, SEC_E_NO_CREDENTIALS),
-    ROW(add_credentials_a, SEC_E_UNSUPPORTED_FUNCTION),
-    ROW(add_credentials_w, SEC_E_UNSUPPORTED_FUNCTION),
+    ROW(add_credentials_a, SEC_E_NO_CREDENTIALS),
+    ROW(add_credentials_w, SEC_E_NO_CREDENTIALS),
+    ROW(renew_nothing, SEC_E_INVALID_PARAMETER),
+    ROW(renew_no_handle, SEC_E_INVALID_HANDLE),
     ROW(password_a, SEC_E_UNSUPPORTED_FUNCTION),
     ROW(password_w, SEC_E_UNSUPPORTED_FUNCTION),
     ROW(query_no_buffer, SEC_E_INVALID_PARAMETER),

@@ -22,6 +22,7 @@ static WCHAR aes[] = {'A', 'E', 'S', 0}, sha256[] = {'S', 'H', 'A', '2', '5', '6
              chacha[] = {'C', 'H', 'A', 'C', 'H', 'A', '2', '0', '_',
                          'P', 'O', 'L', 'Y', '1', '3', '0', '5', 0},
              gcm[] = {'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'G', 'C', 'M', 0},
+             rsa[] = {'R', 'S', 'A', 0}, ecdsa[] = {'E', 'C', 'D', 'S', 'A', 0},
              unknown[] = {'R', 'O', 'T', '1', '3', 0};
 
 /* A connection whose client was acquired with these settings. */
@@ -226,9 +227,52 @@ static void s2_8_credential_attributes(const struct peer_form *form)
     peer_end_free(&client);
 }
 
+/* A server with both kinds of key presents the one whose signature the client takes. */
+static void s3_2_signatures_are_switched_off(const struct peer_form *form)
+{
+    static const DWORD versions[] = {SP_PROT_TLS1_3_CLIENT, SP_PROT_TLS1_2_CLIENT};
+    CRYPTO_SETTINGS off = {TlsParametersCngAlgUsageSignature, LITERAL(rsa), 0, NULL, 0, 0};
+    PCCERT_CONTEXT certificates[] = {peer_certificate("server"), peer_certificate("server-rsa")};
+    SCH_CREDENTIALS serving = {
+        .dwVersion = SCH_CREDENTIALS_VERSION, .cCreds = 2, .paCred = certificates};
+
+    for (size_t i = 0; i < 4; i++) {
+        TLS_PARAMETERS parameters = {.grbitDisabledProtocols = ~versions[i / 2],
+                                     .cDisabledCrypto = 1,
+                                     .pDisabledCrypto = &off};
+        SCH_CREDENTIALS asking = {.dwVersion = SCH_CREDENTIALS_VERSION,
+                                  .cTlsParameters = 1,
+                                  .pTlsParameters = &parameters};
+        PCCERT_CONTEXT seen = NULL;
+        struct peer_pair pair;
+
+        off.strCngAlgId = i % 2 ? LITERAL(rsa) : LITERAL(ecdsa);
+        peer_open(&pair, form, NULL);
+        peer_end_free(&pair.client);
+        peer_end_free(&pair.server);
+        assert_int_equal(form->acquire((LPSTR)UNISP_NAME_A, SECPKG_CRED_OUTBOUND, &asking,
+                                       &pair.client.credential, NULL),
+                         SEC_E_OK);
+        assert_int_equal(form->acquire((LPSTR)UNISP_NAME_A, SECPKG_CRED_INBOUND, &serving,
+                                       &pair.server.credential, NULL),
+                         SEC_E_OK);
+        pair.client.has_credential = pair.server.has_credential = true;
+        peer_connect(&pair);
+        assert_int_equal(
+            QueryContextAttributesA(&pair.client.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &seen),
+            SEC_E_OK);
+        assert_int_equal(seen->cbCertEncoded, certificates[i % 2 ? 0 : 1]->cbCertEncoded);
+        CertFreeCertificateContext(seen);
+        peer_close(&pair);
+    }
+    CertFreeCertificateContext(certificates[0]);
+    CertFreeCertificateContext(certificates[1]);
+}
+
 int main(void)
 {
     static const struct peer_case cases[] = {
+        PEER_CASE(s3_2_signatures_are_switched_off),
         PEER_CASE(default_is_tls13_with_either_structure),
         PEER_CASE(s3_2_protocols_are_switched_off),
         PEER_CASE(s3_2_suites_are_switched_off),

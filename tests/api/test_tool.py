@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -144,7 +145,7 @@ class Folder(unittest.TestCase):
 
 class CommandLine(unittest.TestCase):
     def test_help_of_every_verb_has_examples_and_exit_codes(self):
-        for verb in [[], ["packages"], ["connect"], ["serve"], ["status"], ["bench"]]:
+        for verb in [[], ["packages"], ["connect"], ["serve"], ["store"], ["status"], ["bench"]]:
             result = run(*verb, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("Usage: sspi", result.stdout)
@@ -153,7 +154,7 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(result.stderr, "")
 
     def test_every_line_of_help_fits_a_terminal(self):
-        for verb in [[], ["packages"], ["connect"], ["serve"], ["status"], ["bench"]]:
+        for verb in [[], ["packages"], ["connect"], ["serve"], ["store"], ["status"], ["bench"]]:
             for line in run(*verb, "--help").stdout.splitlines():
                 self.assertLessEqual(len(line), 100, line)
 
@@ -169,6 +170,8 @@ class CommandLine(unittest.TestCase):
                      ["serve", ".", "--cert", "c", "--port", "70000"],
                      *[["serve", ".", "--cert", "c", "--status", path]
                        for path in ["", "/", "x", "/x/", "//x", "/x?y", "/x y", "/" + "x" * 300]],
+                     ["serve", ".", "--cert", "c", "--require-client-cert"],
+                     ["connect", "h", "--cert", "c", "--default-cert"],
                      ["serve", ".", "--cert", "c", "--status-any"], ["status"], ["status", "zz"],
                      ["bench"], ["bench", "nothing"], ["bench", "handshake"], ["packages", "x"]]:
             result = run(*args)
@@ -183,6 +186,7 @@ class CommandLine(unittest.TestCase):
                 (["connect", "localhost:1", "--cert", "/no/cert"], "/no/cert"),
                 (["serve", "/no/folder", *SERVER], "/no/folder"),
                 (["serve", ".", "--cert", "/no/cert"], "/no/cert"),
+                (["serve", ".", *SERVER, "--client-ca", "/no/authority"], "/no/authority"),
                 (["serve", ".", *SERVER, "--address", "not-an-address"], "not-an-address"),
                 (["bench", "handshake", "--cert", "/no/cert"], "/no/cert")]:
             result = run(*args)
@@ -299,6 +303,23 @@ class ServeAndConnect(Folder):
                 self.assertEqual(result.returncode, code, result)
                 self.assertIn(b"localhost: ", result.stdout)
 
+    def test_client_certificates_are_asked_for_and_required(self):
+        own = ["--cert", cert("client.pem"), "--key", cert("client.key")]
+        my = self.folder / "opensspi" / "my"
+        my.mkdir(parents=True, mode=0o700)
+        for name in ["client.pem", "client.key"]:
+            shutil.copy(cert(name), my / name)
+            (my / name).chmod(0o600)
+        for wish, none in [(["--require-client-cert"], 1), ([], 0)]:
+            with Server(self.site, "--client-ca", CA, *wish) as server:
+                for args, code in [(own, 0), ([], none), (["--default-cert"], 0)]:
+                    # In TLS 1.3 the client is done before it hears what the server thinks.
+                    result = run("connect", f"localhost:{server.port}", "--ca", CA, "--tls", "1.2",
+                                 "--json", *args, env={"XDG_DATA_HOME": str(self.folder)})
+                    self.assertEqual(result.returncode, code, f"{args}: {result.stderr}")
+                    told = "SEC_I_INCOMPLETE_CREDENTIALS" in result.stdout
+                    self.assertEqual(told, not args, result.stdout)
+
     def test_without_tickets_nothing_resumes(self):
         with Server(self.site, "--no-tickets") as server:
             result = run("connect", f"localhost:{server.port}", "--ca", CA, "--repeat", 2, "--json")
@@ -378,6 +399,36 @@ class ServeAndConnect(Folder):
             with Server(self.site) as server:
                 self.get(server.port, "/")
                 self.assertEqual(server.stop(number), 0)
+
+    def test_hangup_reads_the_certificate_again(self):
+        def shown(port):
+            context = ssl.create_default_context(cafile=CA)
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost") as tls:
+                    return tls.getpeercert(binary_form=True)
+
+        pem, key = self.folder / "now.pem", self.folder / "now.key"
+
+        def install(name):
+            for source, target in ((name + ".pem", pem), (name + ".key", key)):
+                new = target.with_suffix(".new")
+                shutil.copy(cert(source), new)
+                new.chmod(0o600)
+                new.replace(target)
+
+        install("server")
+        with Server(self.site, certificate=["--cert", pem, "--key", key]) as server:
+            first = shown(server.port)
+            install("server-rsa")
+            self.assertEqual(shown(server.port), first)
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("the certificate was read again")
+            second = shown(server.port)
+            self.assertNotEqual(second, first)
+            pem.write_text("nothing")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("cannot use the certificate")
+            self.assertEqual(shown(server.port), second)
 
     def test_a_taken_port_exits_3(self):
         with Server(self.site) as server:

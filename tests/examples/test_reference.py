@@ -6,8 +6,9 @@
 Usage: test_reference.py ROOT COMPILER LIBRARY [TEST...]
 
 Every function and structure of opensspi.h has a page with the same declaration and the same
-statuses; every block of C in docs/reference and docs/porting.md compiles without a warning, and
-those that are whole programs run and end with 0; names and links lead somewhere.
+statuses; every block of C in docs/reference, docs/porting.md and docs/certificates.md compiles
+without a warning, and those that are whole programs run and end with 0; names and links lead
+somewhere.
 
 COMPILER is a command with its flags; LIBRARY is libopensspi.so.
 """
@@ -29,7 +30,7 @@ PATIENCE = 120  # only bounds what hangs
 FUNCTION_SECTIONS = ["Syntax", "Parameters", "Return value", "Remarks", "Example", "Requirements",
                      "See also"]
 TYPE_SECTIONS = ["Syntax", "Members", "Remarks", "Example", "Requirements", "See also"]
-TYPES = ["OsspiOptions", "OsspiStatistics", "OsspiHistogram", "OsspiTraceRecord"]
+TYPES = ["OsspiOptions", "OsspiStatistics", "OsspiHistogram", "OsspiTraceRecord", "OsspiStoreFile"]
 # What a fragment may take for granted; a block that includes something itself gets nothing.
 PRELUDE = ("#include <stdbool.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
            "#include <opensspi.h>\n#include <schannel.h>\n")
@@ -144,7 +145,7 @@ class Reference(unittest.TestCase):
 
 class Names(unittest.TestCase):
     def documents(self):
-        return [*pages(), ROOT / "docs/porting.md"]
+        return [*pages(), ROOT / "docs/porting.md", ROOT / "docs/certificates.md"]
 
     def test_what_is_named_exists(self):
         known = ""
@@ -205,6 +206,10 @@ class Code(unittest.TestCase):
                 text = sections(text)["Example"]
                 self.assertEqual(len(blocks(text, "c")), 1, path.name)
             self.check(path, text)
+
+    def test_blocks_of_certificates(self):
+        page = ROOT / "docs/certificates.md"
+        self.assertGreater(self.check(page, read(page)), 0)
 
     def test_blocks_of_porting(self):
         self.assertGreater(self.check(ROOT / "docs/porting.md", read(ROOT / "docs/porting.md")), 3)

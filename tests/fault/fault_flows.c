@@ -224,6 +224,35 @@ static SECURITY_STATUS with_client_certificate(const struct peer_form *form, DWO
     return status;
 }
 
+/* Asked, told, and on without: what the server accepts is asked for on the way. */
+static SECURITY_STATUS without_client_certificate(const struct peer_form *form, DWORD protocols)
+{
+    struct peer_pair pair;
+    SecPkgContext_IssuerListInfoEx issuers;
+    SECURITY_STATUS status;
+
+    open_pair(&pair, form);
+    pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
+    status = acquire_pair(&pair, protocols, NULL);
+    if (status == SEC_E_OK)
+        status = connect_and_talk(&pair);
+    if (status == SEC_E_OK)
+        status = ARMED(
+            QueryContextAttributesA(&pair.client.context, SECPKG_ATTR_ISSUER_LIST_EX, &issuers));
+    peer_close(&pair);
+    return status;
+}
+
+static SECURITY_STATUS no_client_certificate_tls13(const struct peer_form *form)
+{
+    return without_client_certificate(form, SP_PROT_TLS1_3_CLIENT);
+}
+
+static SECURITY_STATUS no_client_certificate_tls12(const struct peer_form *form)
+{
+    return without_client_certificate(form, SP_PROT_TLS1_2_CLIENT);
+}
+
 static SECURITY_STATUS client_certificate_tls13(const struct peer_form *form)
 {
     return with_client_certificate(form, SP_PROT_TLS1_3_CLIENT);
@@ -629,6 +658,8 @@ const struct fault_flow fault_flows[] = {
     FLOW(credential_attributes),
     FLOW(client_certificate_tls13),
     FLOW(client_certificate_tls12),
+    FLOW(no_client_certificate_tls13),
+    FLOW(no_client_certificate_tls12),
     FLOW(resumption_tls13),
     FLOW(resumption_tls12),
     FLOW(application_protocols),

@@ -3,7 +3,7 @@
 # Copyright (c) 2026 the OpenSSPI authors
 """Output of the `sspi` command that cannot be written: a full disk, a file that may not grow, a
 closed descriptor, a reader that has gone. The command says so and fails; it never ends as if all
-were well, and never by a signal. (The library itself writes no files.)
+were well, and never by a signal. (Files that the library writes are in test_fault_store.c.)
 
 Usage: test_fault_output.py SSPI
 """
@@ -36,6 +36,9 @@ COMMANDS = [
     ["connect", "--help"],
     ["serve", "--help"],
     ["bench", "--help"],
+    ["store", "--help"],
+    ["store", "list"],
+    ["store", "list", "--json"],
 ]
 
 # What runs for a while first.

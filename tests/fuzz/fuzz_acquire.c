@@ -3,17 +3,19 @@
 /*
  * Fuzz target: SCHANNEL_CRED and SCH_CREDENTIALS with any contents, as long as what their pointers
  * promise is there: an array that is counted is as long as its count says, up to a bound behind
- * which the library must not look.
+ * which the library must not look. A credential that came of it is changed by AddCredentials, new
+ * certificates, ticket keys and a policy for client certificates, with any contents as well.
  *
  * Input: two bytes of options, then the members in the order in which they are filled below.
  */
+#include <opensspi.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz/fuzz.h"
 #include "support/contract_status.h"
 
-#define MAX_ALLOCATIONS 700
+#define MAX_ALLOCATIONS 1400
 
 /* All memory of one input, freed at its end. */
 static void
@@ -150,6 +152,36 @@ static PCCERT_CONTEXT *fill_certificates(struct fuzz_input *input, DWORD wanted)
     return array;
 }
 
+/* A thumbprint, or a structure with one, of exactly the size that its length and format promise. */
+static PCCERT_CONTEXT *fill_hash(struct fuzz_input *input, DWORD format)
+{
+    static const DWORD lengths[] = {sizeof(SCHANNEL_CERT_HASH_STORE), sizeof(SCHANNEL_CERT_HASH)};
+    const DWORD length = fuzz_pick(input, 8) ? lengths[fuzz_pick(input, 2)] : fuzz_u32(input);
+    size_t size = 20, got;
+    uint8_t *bytes, *hash;
+
+    if (format == SCH_CRED_FORMAT_CERT_HASH_STORE)
+        size = length == sizeof(SCHANNEL_CERT_HASH_STORE) ? length : sizeof(length);
+    else if (length == sizeof(SCHANNEL_CERT_HASH))
+        size = length;
+    hash = room(size);
+    memset(hash, 0, size);
+    bytes = fuzz_take(input, size, &got);
+    memcpy(hash, bytes, got);
+    free(bytes);
+    memcpy(hash, &length, sizeof(length));
+    return (PCCERT_CONTEXT *)(void *)hash;
+}
+
+static PCCERT_CONTEXT *fill_credentials(struct fuzz_input *input, DWORD format, DWORD wanted)
+{
+    if (fuzz_pick(input, 8) == 0)
+        return NULL;
+    return format == SCH_CRED_FORMAT_CERT_HASH || format == SCH_CRED_FORMAT_CERT_HASH_STORE
+               ? fill_hash(input, format)
+               : fill_certificates(input, wanted);
+}
+
 static void *make_schannel_cred(struct fuzz_input *input)
 {
     SCHANNEL_CRED *cred = room(sizeof(*cred));
@@ -157,8 +189,9 @@ static void *make_schannel_cred(struct fuzz_input *input)
 
     memset(cred, 0, sizeof(*cred));
     cred->dwVersion = SCHANNEL_CRED_VERSION;
+    cred->dwCredFormat = fuzz_pick(input, 4) ? fuzz_pick(input, 3) : fuzz_u8(input);
     cred->cCreds = count(input);
-    cred->paCred = fuzz_pick(input, 8) ? fill_certificates(input, cred->cCreds) : NULL;
+    cred->paCred = fill_credentials(input, cred->dwCredFormat, cred->cCreds);
     cred->hRootStore = fuzz_pick(input, 4) ? NULL : roots;
     cred->cMappers = count(input);
     cred->cSupportedAlgs = count(input);
@@ -171,7 +204,6 @@ static void *make_schannel_cred(struct fuzz_input *input)
     cred->dwMaximumCipherStrength = (DWORD)(int16_t)fuzz_u16(input);
     cred->dwSessionLifespan = fuzz_u32(input);
     cred->dwFlags = fuzz_u32(input);
-    cred->dwCredFormat = fuzz_pick(input, 4) ? 0 : fuzz_u8(input);
     return cred;
 }
 
@@ -182,9 +214,9 @@ static void *make_sch_credentials(struct fuzz_input *input)
 
     memset(cred, 0, sizeof(*cred));
     cred->dwVersion = SCH_CREDENTIALS_VERSION;
-    cred->dwCredFormat = fuzz_pick(input, 4) ? 0 : fuzz_u8(input);
+    cred->dwCredFormat = fuzz_pick(input, 4) ? fuzz_pick(input, 3) : fuzz_u8(input);
     cred->cCreds = count(input);
-    cred->paCred = fuzz_pick(input, 8) ? fill_certificates(input, cred->cCreds) : NULL;
+    cred->paCred = fill_credentials(input, cred->dwCredFormat, cred->cCreds);
     cred->hRootStore = fuzz_pick(input, 4) ? NULL : roots;
     cred->dwSessionLifespan = fuzz_u32(input);
     cred->dwFlags = fuzz_u32(input);
@@ -204,6 +236,67 @@ static void *make_unknown(struct fuzz_input *input)
 
     *cred = fuzz_u32(input);
     return *cred == SCHANNEL_CRED_VERSION || *cred == SCH_CREDENTIALS_VERSION ? NULL : cred;
+}
+
+static void *make_auth(struct fuzz_input *input, unsigned kind)
+{
+    switch (kind) {
+    case 0:
+    case 1:
+        return make_schannel_cred(input);
+    case 2:
+        return make_sch_credentials(input);
+    default:
+        return make_unknown(input);
+    }
+}
+
+static void set_tickets(CredHandle *credential, struct fuzz_input *input)
+{
+    SecPkgCred_SessionTicketKeys all = {.cSessionTicketKeys = count(input)};
+    size_t len = bounded(all.cSessionTicketKeys, 16);
+
+    if (all.cSessionTicketKeys <= 16 && fuzz_pick(input, 8))
+        all.pSessionTicketKeys = room(len * sizeof(SecPkgCred_SessionTicketKey));
+    for (size_t i = 0; all.pSessionTicketKeys && i < len; i++) {
+        SecPkgCred_SessionTicketKey *key = &all.pSessionTicketKeys[i];
+
+        memset(key, fuzz_u8(input), sizeof(*key));
+        key->TicketInfoVersion = fuzz_pick(input, 8) ? 0 : fuzz_u32(input);
+        key->KeyingMaterialSize = fuzz_pick(input, 4) ? 32 : fuzz_u8(input);
+    }
+    contract_require(
+        "SetCredentialsAttributesW",
+        SetCredentialsAttributesW(credential, SECPKG_ATTR_SESSION_TICKET_KEYS, &all, sizeof(all)));
+}
+
+static void set_policy(CredHandle *credential, struct fuzz_input *input)
+{
+    SecPkgCred_ClientCertPolicy policy = {.dwFlags = fuzz_pick(input, 5),
+                                          .dwCertFlags = fuzz_u32(input),
+                                          .dwUrlRetrievalTimeout = fuzz_u32(input),
+                                          .fOmitUsageCheck = fuzz_pick(input, 2) != 0};
+
+    contract_require("SetCredentialsAttributesA",
+                     SetCredentialsAttributesA(credential, SECPKG_ATTR_CLIENT_CERT_POLICY, &policy,
+                                               sizeof(policy)));
+}
+
+static void change(CredHandle *credential, struct fuzz_input *input, ULONG usage)
+{
+    size_t len = fuzz_u8(input) % 64;
+    char *principal = fuzz_take_string(input, len);
+    PCCERT_CONTEXT *array = fill_certificates(input, 4);
+
+    contract_require("AddCredentialsA",
+                     AddCredentialsA(credential, fuzz_pick(input, 4) ? principal : NULL, NULL,
+                                     usage, make_auth(input, fuzz_pick(input, 3)), NULL, NULL,
+                                     NULL));
+    contract_require("OsspiRenewCredential",
+                     OsspiRenewCredential(credential, array, fuzz_pick(input, 5), NULL));
+    set_tickets(credential, input);
+    set_policy(credential, input);
+    free(principal);
 }
 
 /* A credential that was given can be asked and makes a first leg that ends somehow. */
@@ -232,24 +325,17 @@ void fuzz_one(struct fuzz_input *input)
     ULONG use_bits = usage < 250 ? SECPKG_CRED_INBOUND + usage % 2 : usage;
     CredHandle credential = {(ULONG_PTR)-3, 7};
     TimeStamp expiry;
-    void *auth = NULL;
+    void *auth;
     SECURITY_STATUS status;
 
-    switch (options % 4) {
-    case 0:
-    case 1:
-        auth = make_schannel_cred(input);
-        break;
-    case 2:
-        auth = make_sch_credentials(input);
-        break;
-    default:
-        auth = make_unknown(input);
-        break;
-    }
-    status = AcquireCredentialsHandleA(NULL, (LPSTR)package, use_bits, NULL, auth, NULL, NULL,
-                                       &credential, &expiry);
+    auth = make_auth(input, options % 4);
+    status =
+        AcquireCredentialsHandleA(options % 8 == 4 ? (LPSTR) "a.example" : NULL, (LPSTR)package,
+                                  use_bits, NULL, auth, NULL, NULL, &credential, &expiry);
     contract_require("AcquireCredentialsHandleA", status);
+    free_all(); /* what was copied is copied */
+    if (status == SEC_E_OK && fuzz_pick(input, 4) == 0)
+        change(&credential, input, use_bits);
     free_all();
     if (status == SEC_E_OK)
         use(&credential, use_bits);

@@ -158,6 +158,36 @@ static void write_socket(struct interop_wire *wire)
 
 /* ---- what can be done with what has come ---- */
 
+void interop_require_told(struct interop_wire *wire, const char *issuer)
+{
+    SecPkgContext_IssuerListInfoEx list;
+
+    TEST_REQUIRE(wire->told);
+    TEST_REQUIRE_EQUAL(
+        QueryContextAttributesA(&wire->end.context, SECPKG_ATTR_ISSUER_LIST_EX, &list), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(list.cIssuers, issuer ? 1 : 0);
+    if (issuer) {
+        PCCERT_CONTEXT root = peer_certificate(issuer);
+        const CERT_NAME_BLOB *name = &root->pCertInfo->Subject;
+
+        TEST_REQUIRE_EQUAL(list.aIssuers[0].cbData, name->cbData);
+        TEST_REQUIRE(memcmp(list.aIssuers[0].pbData, name->pbData, name->cbData) == 0);
+        CertFreeCertificateContext(root);
+        FreeContextBuffer(list.aIssuers);
+    }
+}
+
+/* Told that the peer wants a certificate: another credential, or on without. */
+static void answer(struct interop_wire *wire)
+{
+    TEST_REQUIRE(!wire->told);
+    wire->told = true;
+    if (!wire->answer)
+        return;
+    TEST_REQUIRE_EQUAL(wire->end.form->free_credential(&wire->end.credential), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(peer_end_acquire(&wire->end, 0, 0, wire->answer, false), SEC_E_OK);
+}
+
 /* False: needs more bytes. */
 static bool step(struct interop_wire *wire)
 {
@@ -165,7 +195,9 @@ static bool step(struct interop_wire *wire)
 
     if (status == SEC_E_INCOMPLETE_MESSAGE)
         return false;
-    wire->in_leg = status == SEC_I_CONTINUE_NEEDED;
+    if (status == SEC_I_INCOMPLETE_CREDENTIALS)
+        answer(wire);
+    wire->in_leg = status == SEC_I_CONTINUE_NEEDED || status == SEC_I_INCOMPLETE_CREDENTIALS;
     if (status == SEC_E_OK && !wire->established) {
         wire->established = true;
         peer_established(&wire->end);

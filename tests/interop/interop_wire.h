@@ -36,6 +36,8 @@ struct interop_wire {
     size_t read_max;              /* bytes per read; 0: many */
     bool established;
     bool in_leg;             /* a message after the handshake is being read by legs */
+    bool told;               /* a certificate was asked for, and there was none */
+    const char *answer;      /* the one to take when told; NULL: none */
     bool finished;           /* the peer's close_notify has come */
     bool eof;                /* no more bytes will come */
     bool reset;              /* that was a RST */
@@ -55,6 +57,10 @@ uint16_t interop_s_server(struct interop_process *process, const char *name,
                           const char *const extra[]);
 /** Starts openssl s_client against that port; it verifies chain and name. */
 void interop_s_client(struct interop_process *process, uint16_t port, const char *const extra[]);
+
+/** The peer has asked for a certificate, our side had none, and the peer named this authority alone
+ * (its test certificate's name; NULL: nobody). */
+void interop_require_told(struct interop_wire *wire, const char *issuer);
 
 /** Appends words up to NULL (more may be NULL); gives their new number. */
 size_t interop_add_words(const char **words, size_t count, const char *const more[]);

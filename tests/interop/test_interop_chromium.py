@@ -5,10 +5,11 @@
 
 Usage: test_interop_chromium.py SSPI [TEST...]
 
-Needs chromium and certutil; without them exits with 77, or fails if OSSPI_REQUIRE_PEERS is set. The
+Needs chromium, certutil, pk12util and openssl; without them exits with 77, or fails if OSSPI_REQUIRE_PEERS is set. The
 test certificates are in OSSPI_TEST_CERTS.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -202,6 +203,49 @@ class NoTrust(unittest.TestCase):
             self.assertNotIn("GET /", server.text())
 
 
+class ClientCertificate(unittest.TestCase):
+    """The browser has a certificate to show, or none; the server asks for one, or requires it."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="sspi-interop-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        (self.folder / "index.html").write_text("<!doctype html><title>known</title>")
+
+    # The browser may be done with its side before the server has missed the certificate: the alert
+    # and the end of the connection race each other in it.
+    REFUSED = {"net::ERR_BAD_SSL_CLIENT_AUTH_CERT", "net::ERR_SOCKET_NOT_CONNECTED",
+               "net::ERR_CONNECTION_RESET", "net::ERR_CONNECTION_CLOSED"}
+
+    def open(self, browser, served, *args):
+        for version in ["1.2", "1.3"]:
+            with self.subTest(version=version, args=args), \
+                    Server(self.folder, "--client-ca", cert("ca.pem"), "--tls", version, *args) as server:
+                with contextlib.closing(browser.page()) as page:
+                    error = page.open(f"{server.url}/")
+                    if served:
+                        self.assertIsNone(error)
+                        self.assertEqual(page.run("document.title"), "known")
+                    else:
+                        self.assertIn(error, self.REFUSED)
+                        self.assertNotIn("GET /", server.text())
+
+    def test_a_certificate_gets_in_where_one_is_required(self):
+        with Browser(cert("ca.pem"), client=(cert("client.pem"), cert("client.key"))) as browser:
+            self.open(browser, True, "--require-client-cert")
+            self.open(browser, True)
+
+    def test_one_that_is_not_trusted_is_not_even_offered(self):
+        # The server's request names the authority that it believes; the browser has none of it.
+        with Browser(cert("ca.pem"), client=(cert("client-other.pem"), cert("client-other.key"))) as browser:
+            self.open(browser, False, "--require-client-cert")
+            self.open(browser, True)
+
+    def test_without_a_certificate(self):
+        with Browser(cert("ca.pem")) as browser:
+            self.open(browser, False, "--require-client-cert")
+            self.open(browser, True)
+
+
 # Do the status page and a JSON of just now say the same, and is each handshake in one sample? Not
 # while something goes on, so ask until it is true.
 SAME = """(async () => {
@@ -341,7 +385,7 @@ def main():
         return 1 if os.environ.get("OSSPI_REQUIRE_PEERS") else 77
     SSPI = os.path.abspath(sys.argv[1])
     loader = unittest.defaultTestLoader
-    tests = [test for case in (Parts, NoTrust, Status) for test in loader.loadTestsFromTestCase(case)]
+    tests = [test for case in (Parts, NoTrust, ClientCertificate, Status) for test in loader.loadTestsFromTestCase(case)]
     names = sys.argv[2:]
     suite = unittest.TestSuite(test for test in tests
                                if not names or any(name in test.id() for name in names))

@@ -34,15 +34,16 @@ def program():
 
 def missing():
     """What the tests need and this machine has not."""
-    return [name for name, there in [("chromium", program()), ("certutil", shutil.which("certutil"))]
-            if not there]
+    tools = [(name, shutil.which(name)) for name in ["certutil", "pk12util", "openssl"]]
+    return [name for name, there in [("chromium", program()), *tools] if not there]
 
 
 class Browser:
-    """One browser; pages are made with page()."""
+    """One browser; pages are made with page(). With client=(certificate, key) it has that one to show,
+    and does so wherever it is asked, without a question to its user."""
 
-    def __init__(self, *roots):
-        self.roots = roots
+    def __init__(self, *roots, client=None):
+        self.roots, self.client = roots, client
 
     def __enter__(self):
         self.home = tempfile.mkdtemp(prefix="sspi-chromium-")
@@ -66,6 +67,24 @@ class Browser:
             for number, root in enumerate(self.roots):
                 subprocess.run([*certutil, "-A", "-t", "C,,", "-n", f"root {number}", "-i", root],
                                check=True, timeout=PATIENCE)
+            if self.client:
+                self.give_certificate(folder)
+
+    def give_certificate(self, folder):
+        bundle = os.path.join(self.home, "client.p12")
+        subprocess.run(["openssl", "pkcs12", "-export", "-in", self.client[0], "-inkey", self.client[1],
+                        "-name", "client", "-passout", "pass:secret", "-out", bundle],
+                       check=True, timeout=PATIENCE)
+        subprocess.run(["pk12util", "-d", f"sql:{folder}", "-i", bundle, "-W", "secret", "-K", ""],
+                       check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+        # What the policy AutoSelectCertificateForUrls sets, as the profile keeps it: any certificate
+        # for localhost. A policy itself would be a file for all browsers of the machine.
+        exceptions = {"auto_select_certificate":
+                      {"https://localhost,*": {"setting": {"filters": [{}]}}}}
+        profile = Path(self.home, "profile", "Default")
+        profile.mkdir(parents=True, exist_ok=True)
+        (profile / "Preferences").write_text(json.dumps(
+            {"profile": {"content_settings": {"exceptions": exceptions}}}))
 
     def start(self):
         ours_in, theirs_out = os.pipe()

@@ -97,6 +97,51 @@ static void data_both_ways_tls13_rsa(const struct peer_form *form)
     data_with(form, 1, "server-rsa");
 }
 
+/* ---- the server name ---- */
+
+static void require_presented(struct interop_wire *wire, const char *name)
+{
+    PCCERT_CONTEXT local = NULL, wanted = peer_certificate(name);
+
+    TEST_REQUIRE_EQUAL(
+        QueryContextAttributesA(&wire->end.context, SECPKG_ATTR_LOCAL_CERT_CONTEXT, &local),
+        SEC_E_OK);
+    TEST_REQUIRE(local->cbCertEncoded == wanted->cbCertEncoded &&
+                 memcmp(local->pbCertEncoded, wanted->pbCertEncoded, local->cbCertEncoded) == 0);
+    CertFreeCertificateContext(local);
+    CertFreeCertificateContext(wanted);
+}
+
+static void server_name_chooses_the_certificate(const struct peer_form *form)
+{
+    static const char *const names[] = {"server.test", "other.test", "localhost"};
+    static const char *const shown[] = {"server", "wrongname", "server"};
+    PCCERT_CONTEXT other = peer_certificate("wrongname");
+    SCH_CREDENTIALS more = {.dwVersion = SCH_CREDENTIALS_VERSION, .cCreds = 1, .paCred = &other};
+
+    for (size_t i = 0; i < 6; i++) {
+        const char *const extra[] = {versions[i % 2],    "-servername", names[i / 2],
+                                     "-verify_hostname", names[i / 2],  NULL};
+        struct meeting meeting;
+        char said[64];
+
+        start(&meeting, form, "server");
+        TEST_REQUIRE_EQUAL(AddCredentialsA(&meeting.wire.end.credential, NULL, NULL,
+                                           SECPKG_CRED_INBOUND, &more, NULL, NULL, NULL),
+                           SEC_E_OK);
+        arrive(&meeting, extra);
+        interop_must_handshake(&meeting.wire);
+        interop_wire_await(&meeting.wire, "Verify return code: 0 (ok)");
+        snprintf(said, sizeof(said), "Verified peername: %s", names[i / 2]);
+        TEST_REQUIRE(interop_said(&meeting.client, said));
+        require_presented(&meeting.wire, shown[i / 2]);
+        interop_exchange(&meeting.wire, 100);
+        interop_finish(&meeting.wire);
+        stop(&meeting);
+    }
+    CertFreeCertificateContext(other);
+}
+
 static void close_by_client(const struct peer_form *form)
 {
     for (int i = 0; i < 2; i++) {
@@ -297,6 +342,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(data_both_ways_tls12_rsa),
     PEER_CASE(data_both_ways_tls13_ecdsa),
     PEER_CASE(data_both_ways_tls13_rsa),
+    PEER_CASE(server_name_chooses_the_certificate),
     PEER_CASE(close_by_client),
     PEER_CASE(end_without_close_is_no_close),
     PEER_CASE(bytes_one_at_a_time),

@@ -230,6 +230,23 @@ static void refused_by_server(const struct peer_form *form, const char *certific
     }
 }
 
+/* Asked, told whom the server believes, and a credential that has one takes over. */
+static void a_certificate_that_comes_when_it_is_asked_for(const struct peer_form *form)
+{
+    for (int i = 0; i < 2; i++) {
+        struct meeting meeting;
+
+        meeting.port = interop_gnutls_serv(&meeting.server, "server", versions[i], mutual);
+        interop_wire_open(&meeting.wire, form, false, &meeting.server, NULL);
+        meeting.wire.answer = "client";
+        meet(&meeting);
+        interop_require_told(&meeting.wire, "ca");
+        interop_echo(&meeting.wire, 1000);
+        interop_wire_await(&meeting.wire, "- Status: The certificate is trusted.");
+        stop(&meeting);
+    }
+}
+
 static void no_client_certificate_is_refused_by_server(const struct peer_form *form)
 {
     refused_by_server(form, NULL, "Error in handshake: ");
@@ -296,6 +313,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(no_common_alpn_ends_the_handshake),
     PEER_CASE(second_connection_resumes),
     PEER_CASE(client_certificate),
+    PEER_CASE(a_certificate_that_comes_when_it_is_asked_for),
     PEER_CASE(no_client_certificate_is_refused_by_server),
     PEER_CASE(untrusted_client_certificate_is_refused_by_server),
     PEER_CASE(unknown_authority),

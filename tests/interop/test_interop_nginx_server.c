@@ -209,13 +209,13 @@ static void no_common_alpn_ends_the_handshake(const struct peer_form *form)
 
 /* ---- client certificates ---- */
 
-static void start_mutual(struct meeting *meeting, const char *version)
+static void start_mutual(struct meeting *meeting, const char *version, const char *verify)
 {
     char authority[512], settings[700];
 
     peer_path("ca", ".pem", authority, sizeof(authority));
-    snprintf(settings, sizeof(settings), "ssl_verify_client on;\nssl_client_certificate \"%s\";\n",
-             authority);
+    snprintf(settings, sizeof(settings), "ssl_verify_client %s;\nssl_client_certificate \"%s\";\n",
+             verify, authority);
     start(meeting, version, "server", settings);
 }
 
@@ -224,12 +224,39 @@ static void client_certificate(const struct peer_form *form)
     for (int i = 0; i < 2; i++) {
         struct meeting meeting;
 
-        start_mutual(&meeting, versions[i]);
+        start_mutual(&meeting, versions[i], "on");
         arm(&meeting, form, "client");
         meet(&meeting);
         require_facts(&meeting, "client=SUCCESS,CN=client.test");
         stop(&meeting);
     }
+}
+
+/* Asked, told whom the server believes; with an answer, and without one where it may be so. */
+static void asked_and_told(const struct peer_form *form, const char *verify, const char *name,
+                           const char *facts)
+{
+    for (int i = 0; i < 2; i++) {
+        struct meeting meeting;
+
+        start_mutual(&meeting, versions[i], verify);
+        arm(&meeting, form, NULL);
+        meeting.wire.answer = name;
+        meet(&meeting);
+        interop_require_told(&meeting.wire, "ca");
+        require_facts(&meeting, facts);
+        stop(&meeting);
+    }
+}
+
+static void a_certificate_that_comes_when_it_is_asked_for(const struct peer_form *form)
+{
+    asked_and_told(form, "on", "client", "client=SUCCESS,CN=client.test");
+}
+
+static void no_client_certificate_where_it_is_optional(const struct peer_form *form)
+{
+    asked_and_told(form, "optional", NULL, "client=NONE");
 }
 
 /* nginx ends such handshakes well, and says in HTTP what it holds of them. */
@@ -240,7 +267,7 @@ static void refused_by_nginx(const struct peer_form *form, const char *certifica
         char body[1024];
         struct meeting meeting;
 
-        start_mutual(&meeting, versions[i]);
+        start_mutual(&meeting, versions[i], "on");
         arm(&meeting, form, certificate);
         meet(&meeting);
         interop_http_get(&meeting.wire, "/facts", 400, body, sizeof(body));
@@ -295,6 +322,8 @@ static const struct peer_case cases[] = {
     PEER_CASE(alpn_is_agreed),
     PEER_CASE(no_common_alpn_ends_the_handshake),
     PEER_CASE(client_certificate),
+    PEER_CASE(a_certificate_that_comes_when_it_is_asked_for),
+    PEER_CASE(no_client_certificate_where_it_is_optional),
     PEER_CASE(no_client_certificate_is_refused),
     PEER_CASE(untrusted_client_certificate_is_refused),
     PEER_CASE(unknown_authority),

@@ -312,6 +312,29 @@ static void no_client_certificate_is_refused_by_server(const struct peer_form *f
         INTEROP_UNTIL(&meeting.wire, meeting.wire.failure != SEC_E_OK || meeting.wire.eof);
         TEST_REQUIRE_EQUAL(meeting.wire.failure, SEC_E_ILLEGAL_MESSAGE);
         interop_await(&meeting.server, "peer did not return a certificate");
+        TEST_REQUIRE(meeting.wire.told);
+        stop(&meeting);
+    }
+}
+
+/* Asked, told whom the server believes, and a credential that has one takes over. */
+static void a_certificate_that_comes_when_it_is_asked_for(const struct peer_form *form)
+{
+    const char *const versions[] = {INTEROP_TLS12, INTEROP_TLS13};
+    char authority[512];
+
+    peer_path("ca", ".pem", authority, sizeof(authority));
+    for (int i = 0; i < 2; i++) {
+        const char *const extra[] = {versions[i], "-Verify", "2", "-verify_return_error",
+                                     "-CAfile",   authority, NULL};
+        struct meeting meeting;
+
+        start(&meeting, form, "server", extra);
+        meeting.wire.answer = "client";
+        meet(&meeting);
+        interop_require_told(&meeting.wire, "ca");
+        TEST_REQUIRE(interop_said(&meeting.server, "Client certificate"));
+        interop_exchange(&meeting.wire, 1000);
         stop(&meeting);
     }
 }
@@ -337,6 +360,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(client_certificate_tls12),
     PEER_CASE(client_certificate_tls13),
     PEER_CASE(no_client_certificate_is_refused_by_server),
+    PEER_CASE(a_certificate_that_comes_when_it_is_asked_for),
 };
 
 int main(void)

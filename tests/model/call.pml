@@ -20,6 +20,7 @@
  * long: -DCPU -DCANCELLER -DWAITER -DFREER
  * holds: -DCPU -DONE_WORKER -DCANCELLER -DTIMER -DRIVAL
  * long: -DCPU -DCANCELLER -DTIMER -DRIVAL
+ * holds: -DCPU -DONE_WORKER -DRESETTER -DWAITER -DFREER
  * holds: -DCPU -DSILENT -DCANCELLER -DWAITER -DFREER
  * holds: -DBLOCKING -DCANCELLER -DTIMER
  * long: -DBLOCKING -DCANCELLER -DTIMER -DFREER
@@ -218,6 +219,25 @@ inline notify(mine)
     d_step { assert(pending > 0); pending-- }
 }
 
+/* Looks for waiters after the status is visible, with a barrier between the two. The call may be
+ * gone by then, but for its memory. */
+inline wake_waiters()
+{
+    if
+#if BREAK != 1
+    :: waiters > 0 -> done++; waiter_asleep = 0
+#else
+    :: flag -> done++; waiter_asleep = 0
+#endif
+    :: else -> skip
+    fi;
+#if BREAK == 1
+    flag = 0
+#else
+    skip
+#endif
+}
+
 /* The winner has let go of everything. */
 inline complete(mine, result, is_worker)
 {
@@ -236,25 +256,14 @@ inline complete(mine, result, is_worker)
         state = NOTIFYING
 #endif
     };
-    /* store_final: looks for waiters after the status is visible */
-    if
-#if BREAK != 1
-    :: waiters > 0 -> done++; waiter_asleep = 0
-#else
-    :: flag -> done++; waiter_asleep = 0
-#endif
-    :: else -> skip
-    fi;
-#if BREAK == 1
-    flag = 0;
-#endif
 #ifdef SILENT
     unref();
+    wake_waiters();
     d_step { assert(pending > 0); pending-- }
 #else
     if
-    :: is_worker -> notify(mine)
-    :: else -> urgent!mine
+    :: is_worker -> wake_waiters(); notify(mine)
+    :: else -> urgent!mine; wake_waiters()
     fi
 #endif
 }
@@ -514,6 +523,28 @@ proctype freer()
     free_context(flag)
 }
 
+/* osspi_call_reinit, which holds no reference: the word alone tells whether it is still the same. */
+proctype resetter()
+{
+    mtype old_state;
+    mtype old_status;
+    byte old_attempt;
+
+    d_step { old_state = state; old_attempt = attempt; old_status = status };
+    if
+    :: live && (old_state == IDLE || old_state == COMPLETE) ->
+       d_step {
+           if
+           :: state == old_state && attempt == old_attempt && status == old_status ->
+              state = IDLE;
+              status = PENDING
+           :: else -> skip
+           fi
+       }
+    :: else -> skip
+    fi
+}
+
 proctype submitter()
 {
     byte scratch;
@@ -562,6 +593,9 @@ init
 #endif
 #ifdef WAITER
         run waiter();
+#endif
+#ifdef RESETTER
+        run resetter();
 #endif
 #ifdef FREER
         run freer();

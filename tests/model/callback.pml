@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * Callbacks on workers: spares that start, park, watch and step in, and callbacks held back when there
- * are none (osspi_executor_callback, may_enter_callback, hold_back, hand_on_held, park, look_locked,
- * step_back_if_surplus and release_spare in src/async/executor.c). How a worker sleeps and wakes is
- * proved in wake.pml; here it just waits.
+ * are none (osspi_executor_callback, may_enter_callback, hold_back, hand_on_held, osspi_spare_park,
+ * look_locked, osspi_spare_step_back and release_spare in src/async/spare.c). How a worker sleeps and
+ * wakes is proved in wake.pml; here it just waits.
  *
  * Proved: calls go on while callbacks block, as long as a spare can be had; a callback that was held
  * back runs in the end; each callback runs once; no more threads than allowed. Threads may be

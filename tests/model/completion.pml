@@ -5,8 +5,9 @@
  * edges of the descriptor, draining again inside a callback, and closing at any moment.
  *
  * Proved: each callback runs once and none is forgotten, although every drainer takes one entry
- * only and sleeps until the next edge; the descriptor is readable exactly while the list holds an
- * entry; a queue closes only when no call is bound to it, and is not touched afterwards.
+ * only and sleeps until the next edge; when the list is empty the descriptor is not readable, and
+ * nobody is about to write to it; a queue closes only when no call is bound to it, and its
+ * descriptor is not touched afterwards.
  *
  * BREAK leaves one precaution out, and must make the proof fail.
  *
@@ -15,6 +16,7 @@
  * fails: -DBREAK=2
  * fails: -DBREAK=3
  * fails: -DBREAK=4
+ * fails: -DBREAK=5
  */
 #ifndef BREAK
 #define BREAK 0
@@ -28,8 +30,12 @@ byte bound;
 byte entries;
 bit closed;  /* no more binding */
 bit fd_open = 1;
-bit readable; /* the eventfd's counter is not 0 */
-bit edge;     /* an edge that no drainer has taken yet */
+byte count;  /* the eventfd's; readable while it is not 0 */
+bit edge;    /* an edge that no drainer has taken yet */
+byte promised;
+byte written;
+bit awaited;
+bit asleep; /* who awaits a write holds the lock, so there is one at most */
 chan list = [POSTERS] of { byte };
 
 byte accepted;
@@ -44,41 +50,80 @@ inline acquire()
 inline release()
 {
     d_step {
-        assert(!fd_open || readable == (len(list) > 0));
+        assert(!fd_open || len(list) > 0 || (count == 0 && promised == 0));
         assert(entries == len(list));
         lock = 0
     }
 }
 
-/* A write makes an edge even if the descriptor was readable before. */
-inline set_readable()
+/* keep_promise; a write makes an edge even if the descriptor was readable before. */
+inline keep_promise()
 {
-    d_step { assert(fd_open); readable = 1; edge = 1 }
+    d_step { assert(fd_open); count++; edge = 1 };
+    written++;
+    if
+    :: awaited -> asleep = 0
+    :: else -> skip
+    fi
+}
+
+/* set_unreadable_locked */
+inline take_back()
+{
+    do
+    :: seen = written;
+       d_step { assert(fd_open); assert(count <= promised); promised = promised - count; count = 0 };
+       if
+#if BREAK != 5
+       :: promised == 0 -> break
+#else
+       :: promised = 0; break
+#endif
+       :: promised > 0 ->
+          if
+          :: !awaited -> awaited = 1
+          :: else ->
+             atomic {
+                 if
+                 :: written != seen -> skip
+                 :: else -> asleep = 1; asleep == 0
+                 fi
+             }
+          fi
+       fi
+    od;
+    awaited = 0;
+    seen = 0
 }
 
 /* bind at submit, post at the end of the call; the callback unbinds before it runs */
 proctype poster(byte id)
 {
     bit refused;
+    bit first;
 
-    acquire();
-    refused = closed;
-    if
-    :: refused -> skip
-    :: else -> bound++; accepted++
-    fi;
-    release();
+    d_step {
+        refused = closed;
+        if
+        :: refused -> skip
+        :: else -> bound++; accepted++
+        fi
+    };
     if
     :: refused -> skip
     :: else ->
        acquire();
-       list!id;
-       entries++;
+       d_step {
+           first = (entries == 0);
+           list!id;
+           entries++;
+           promised = promised + first
+       };
+       release();
        if
-       :: entries == 1 -> set_readable()
+       :: first -> keep_promise()
        :: else -> skip
-       fi;
-       release()
+       fi
     fi
 }
 
@@ -93,10 +138,11 @@ inline take_entry()
        entries--;
        if
 #if BREAK != 1
-       :: entries == 0 -> d_step { assert(fd_open); readable = 0 }
+       :: entries == 0 -> take_back()
 #endif
        :: else -> skip
-       fi
+       fi;
+       left = (entries > 0)
     :: else -> skip
     fi;
     release()
@@ -104,9 +150,7 @@ inline take_entry()
 
 inline notify()
 {
-    acquire();
-    bound--;
-    release();
+    d_step { assert(bound > 0); bound-- };
     d_step {
         ran[mine]++;
         assert(ran[mine] == 1);
@@ -117,21 +161,37 @@ inline notify()
 /* The end of OsspiDrainCompletions: who waits for edges learns of what is left. */
 inline tell_of_rest()
 {
-    acquire();
 #if BREAK != 2
     if
-    :: entries > 0 && !closed -> set_readable()
+    :: left ->
+#if BREAK != 3
+       acquire();
+       d_step { any = (entries > 0); promised = promised + any };
+       release();
+#else
+       any = (entries > 0); /* looks without the lock */
+       promised = promised + any;
+#endif
+       if
+       :: any -> keep_promise()
+       :: else -> skip
+       fi;
+       any = 0
     :: else -> skip
     fi;
 #endif
-    release()
+    left = 0
 }
 
 /* Takes one entry an edge. The callback may drain again. */
 proctype drainer()
 {
     byte mine;
+    byte seen;
     bit got;
+    bit left;
+    bit any;
+    bit outer;
 
 end:
     do
@@ -144,6 +204,7 @@ end:
        if
        :: got ->
           notify();
+          d_step { outer = left; left = 0 };
           if
           :: take_entry();
              if
@@ -151,19 +212,12 @@ end:
              :: else -> skip
              fi
           :: skip
-          fi
+          fi;
+          d_step { left = outer; outer = 0 }
        :: else -> skip
        fi;
-       got = 0;
-       mine = 0;
-#if BREAK != 3
+       d_step { got = 0; mine = 0 };
        tell_of_rest()
-#else
-       if
-       :: entries > 0 && !closed -> set_readable() /* looks without the lock */
-       :: else -> skip
-       fi
-#endif
     od
 }
 
@@ -171,16 +225,16 @@ proctype closer()
 {
     bit here;
 
-    acquire();
+    d_step {
 #if BREAK != 4
-    here = (bound == 0 && !closed);
+        here = (bound == 0 && !closed);
 #else
-    here = (entries == 0 && !closed);
+        here = (entries == 0 && !closed);
 #endif
-    closed = closed || here;
-    release();
+        closed = closed || here
+    };
     if
-    :: here -> atomic { fd_open = 0; readable = 0 }
+    :: here -> atomic { fd_open = 0; count = 0 }
     :: else -> skip
     fi
 }

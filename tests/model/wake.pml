@@ -8,8 +8,9 @@
  * the worker that runs another ticket is busy until all others are done.
  *
  * One step here is one atomic operation there. Steps interleave as if memory were sequentially
- * consistent. That is enough: the read-modify-writes on `sleepers` form one release sequence, so a
- * worker that announced itself after the producer's look also sees what was pushed before it.
+ * consistent. That is enough: a full barrier stands between a push and the producer's look at
+ * `sleepers`, and between a worker's announcement there and its look at the ring, so that one of
+ * the two sees what the other wrote.
  *
  * BREAK leaves one precaution out, and must make the proof fail.
  *

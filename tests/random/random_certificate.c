@@ -113,6 +113,82 @@ static void call_load(struct random_thread *thread)
     CertFreeCertificateContext(loaded);
 }
 
+static DWORD any_form(struct random_thread *thread)
+{
+    return random_below(thread, 14) | (random_chance(thread, 20) ? CRYPT_STRING_STRICT : 0) |
+           (random_chance(thread, 10) ? CRYPT_STRING_NOCR : 0);
+}
+
+static void call_binary_to_string_a(struct random_thread *thread)
+{
+    char text[200];
+    DWORD size = random_below(thread, sizeof(text) + 1), room = size;
+
+    if (CryptBinaryToStringA(pick(thread)->pbCertEncoded, random_below(thread, 60),
+                             any_form(thread), random_chance(thread, 80) ? text : NULL, &size) &&
+        size < room)
+        TEST_REQUIRE(size < sizeof(text));
+}
+
+static void call_binary_to_string_w(struct random_thread *thread)
+{
+    WCHAR text[200];
+    DWORD size = random_below(thread, 201);
+
+    (void)CryptBinaryToStringW(pick(thread)->pbCertEncoded, random_below(thread, 60),
+                               any_form(thread), text, &size);
+}
+
+static void call_string_to_binary_a(struct random_thread *thread)
+{
+    static const char *const texts[] = {"Zm9v", "0000\t61", "61 62", "-----BEGIN x-----Zm9v", "V="};
+    BYTE bytes[16];
+    DWORD size = random_below(thread, sizeof(bytes) + 1), skip, form;
+
+    (void)CryptStringToBinaryA(RANDOM_OF(thread, texts), random_below(thread, 4), any_form(thread),
+                               random_chance(thread, 80) ? bytes : NULL, &size, &skip, &form);
+}
+
+static void call_string_to_binary_w(struct random_thread *thread)
+{
+    BYTE bytes[16];
+    DWORD size = random_below(thread, sizeof(bytes) + 1);
+
+    (void)CryptStringToBinaryW(u"6162 63", random_below(thread, 8), any_form(thread), bytes, &size,
+                               NULL, NULL);
+}
+
+static BOOL decode(struct random_thread *thread, void **ret_structure)
+{
+    const CERT_INFO *info = pick(thread)->pCertInfo;
+    const CERT_EXTENSION *extension = &info->rgExtension[random_below(thread, info->cExtension)];
+    DWORD size = 0;
+
+    return CryptDecodeObjectEx(
+        X509_ASN_ENCODING,
+        random_chance(thread, 80) ? extension->pszObjId
+                                  : (LPCSTR)(uintptr_t)random_below(thread, 40),
+        extension->Value.pbData, random_chance(thread, 80) ? extension->Value.cbData : 3,
+        CRYPT_DECODE_ALLOC_FLAG, NULL, ret_structure, &size);
+}
+
+static void call_decode(struct random_thread *thread)
+{
+    void *structure = NULL;
+
+    TEST_REQUIRE(decode(thread, &structure) == (structure != NULL));
+    LocalFree(structure);
+}
+
+static void call_local_free(struct random_thread *thread)
+{
+    void *structure = NULL;
+
+    (void)decode(thread, &structure);
+    TEST_REQUIRE(!LocalFree(structure));
+    TEST_REQUIRE(!LocalFree(NULL));
+}
+
 /* The reason of a failure belongs to the thread. */
 static void call_set_last_error(struct random_thread *thread)
 {
@@ -139,6 +215,12 @@ static const struct random_row rows[] = {
     {"CertGetNameStringW", call_name_w, 6},
     {"CertFindExtension", call_find_extension, 2},
     {"OsspiLoadCertificate", call_load, 1},
+    {"CryptBinaryToStringA", call_binary_to_string_a, 2},
+    {"CryptBinaryToStringW", call_binary_to_string_w, 2},
+    {"CryptStringToBinaryA", call_string_to_binary_a, 2},
+    {"CryptStringToBinaryW", call_string_to_binary_w, 2},
+    {"CryptDecodeObjectEx", call_decode, 3},
+    {"LocalFree", call_local_free, 1},
     {"SetLastError", call_set_last_error, 2},
     {"GetLastError", call_get_last_error, 2},
 };

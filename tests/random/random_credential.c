@@ -3,6 +3,7 @@
 /*
  * Random calls: credentials, packages and the function tables; see random.h.
  */
+#include <opensspi.h>
 #include <string.h>
 
 #include "random/random.h"
@@ -98,19 +99,35 @@ static void call_free(struct random_thread *thread)
 static void call_add_a(struct random_thread *thread)
 {
     struct random_handle credential = random_pick(thread, RANDOM_CREDENTIALS);
+    const char *names[] = {NULL, "", "a.example", "b.example", "no name", "server.test"};
+    struct random_auth auth;
 
     contract_require("AddCredentialsA",
-                     AddCredentialsA(random_arg(&credential), NULL, (LPSTR)random_package(thread),
-                                     random_use(thread), NULL, NULL, NULL, NULL));
+                     AddCredentialsA(random_arg(&credential), (LPSTR)RANDOM_OF(thread, names),
+                                     (LPSTR)random_package(thread), random_use(thread), NULL,
+                                     random_auth(thread, &auth), NULL, NULL));
 }
 
 static void call_add_w(struct random_thread *thread)
 {
     struct random_handle credential = random_pick(thread, RANDOM_CREDENTIALS);
+    struct random_auth auth;
+    TimeStamp expiry;
 
     contract_require("AddCredentialsW",
-                     AddCredentialsW(random_arg(&credential), NULL, NULL, random_use(thread), NULL,
-                                     NULL, NULL, NULL));
+                     AddCredentialsW(random_arg(&credential), NULL, NULL, random_use(thread),
+                                     random_auth(thread, &auth), NULL, NULL, &expiry));
+}
+
+static void call_renew(struct random_thread *thread)
+{
+    struct random_handle credential = random_pick(thread, RANDOM_CREDENTIALS);
+    PCCERT_CONTEXT certificates[] = {RANDOM_OF(thread, random_world.certificates),
+                                     RANDOM_OF(thread, random_world.certificates)};
+
+    contract_require(
+        "OsspiRenewCredential",
+        OsspiRenewCredential(random_arg(&credential), certificates, random_below(thread, 3), NULL));
 }
 
 /* ---- attributes ---- */
@@ -122,6 +139,7 @@ static ULONG attribute(struct random_thread *thread)
         SECPKG_CRED_ATTR_NAMES,          SECPKG_CRED_ATTR_CERT,
         SECPKG_ATTR_SUPPORTED_ALGS,      SECPKG_ATTR_CIPHER_STRENGTHS,
         SECPKG_ATTR_SUPPORTED_PROTOCOLS, SECPKG_ATTR_SESSION_TICKET_KEYS,
+        SECPKG_ATTR_CLIENT_CERT_POLICY,
     };
 
     return random_chance(thread, 70) ? RANDOM_OF(thread, known) : random_below(thread, 0x90);
@@ -271,6 +289,7 @@ static const struct random_row rows[] = {
     {"FreeCredentialsHandle", call_free, 6},
     {"AddCredentialsA", call_add_a, 1},
     {"AddCredentialsW", call_add_w, 1},
+    {"OsspiRenewCredential", call_renew, 1},
     {"QueryCredentialsAttributesA", call_query_a, 4},
     {"QueryCredentialsAttributesW", call_query_w, 4},
     {"QueryCredentialsAttributesExA", call_query_ex_a, 4},

@@ -124,6 +124,62 @@ static void call_find(struct random_thread *thread)
     CertFreeCertificateContext(found);
 }
 
+/* "MY" is in a scratch folder, which all threads change. */
+static void call_open_system_a(struct random_thread *thread)
+{
+    static const char *const names[] = {"MY", "my", "ROOT", "Elsewhere", ""};
+
+    made(thread, CertOpenSystemStoreA(0, RANDOM_OF(thread, names)));
+}
+
+static void call_open_system_w(struct random_thread *thread)
+{
+    made(thread, CertOpenSystemStoreW(0, random_chance(thread, 90) ? u"MY" : NULL));
+}
+
+static void call_delete(struct random_thread *thread)
+{
+    HCERTSTORE store = pick(thread);
+    PCCERT_CONTEXT one = CertEnumCertificatesInStore(store, NULL);
+
+    if (one && random_chance(thread, 50))
+        one = CertEnumCertificatesInStore(store, one);
+    SetLastError(0);
+    check_failure(CertDeleteCertificateFromStore(one));
+}
+
+static void call_query(struct random_thread *thread)
+{
+    PCCERT_CONTEXT like = RANDOM_OF(thread, random_world.certificates);
+    CERT_BLOB blob = {random_chance(thread, 70) ? like->cbCertEncoded : 10, like->pbCertEncoded};
+    HCERTSTORE store = NULL;
+    const void *context = NULL;
+    BOOL done = CryptQueryObject(1 + random_below(thread, 3),
+                                 random_chance(thread, 80) ? (const void *)&blob : NULL,
+                                 CERT_QUERY_CONTENT_FLAG_ALL, CERT_QUERY_FORMAT_FLAG_ALL, 0, NULL,
+                                 NULL, NULL, &store, NULL, &context);
+
+    TEST_REQUIRE(done == (store != NULL));
+    CertFreeCertificateContext(context);
+    made(thread, store);
+}
+
+static BOOL seen(const OsspiStoreFile *file, void *data)
+{
+    struct random_thread *thread = data;
+
+    TEST_REQUIRE(file->path);
+    TEST_REQUIRE((file->status == SEC_E_OK) == (file->reason == NULL));
+    return random_chance(thread, 90);
+}
+
+static void call_list(struct random_thread *thread)
+{
+    (void)OsspiListStore(random_chance(thread, 80) ? "MY" : "x",
+                         random_chance(thread, 90) ? CERT_SYSTEM_STORE_CURRENT_USER : 5,
+                         random_chance(thread, 95) ? seen : NULL, thread);
+}
+
 static void call_import_pfx(struct random_thread *thread)
 {
     CRYPT_DATA_BLOB blob = {(DWORD)random_world.pfx.len, random_world.pfx.bytes};
@@ -141,5 +197,10 @@ static const struct random_row rows[] = {
     {"CertEnumCertificatesInStore", call_enumerate, 6},
     {"CertFindCertificateInStore", call_find, 6},
     {"PFXImportCertStore", call_import_pfx, 1},
+    {"CertOpenSystemStoreA", call_open_system_a, 1},
+    {"CertOpenSystemStoreW", call_open_system_w, 1},
+    {"CertDeleteCertificateFromStore", call_delete, 2},
+    {"CryptQueryObject", call_query, 2},
+    {"OsspiListStore", call_list, 1},
 };
 RANDOM_ROWS(random_store_rows, rows);

@@ -5,6 +5,8 @@
  * ClientHello, a PFX blob; see random.h. Opened and closed while there is one thread.
  */
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 #include "support/contract_status.h"
 
 struct random_world random_world; /* constant after random_world_open() */
+
+static char folder[] = "/tmp/osspi-random-XXXXXX"; /* the same */
 
 static void acquire(CredHandle *credential, ULONG use, PCCERT_CONTEXT certificate)
 {
@@ -53,8 +57,27 @@ static void read_pfx(void)
     peer_push(&random_world.pfx, bytes, (size_t)len);
 }
 
+/* "MY" of the user is in a folder of this run. */
+static void make_folder(void)
+{
+    TEST_REQUIRE(mkdtemp(folder));
+    TEST_REQUIRE_EQUAL(setenv("XDG_DATA_HOME", folder, 1), 0);
+}
+
+static void remove_folder(void)
+{
+    char path[sizeof(folder) + sizeof("/opensspi")];
+
+    (void)CertOpenStore(CERT_STORE_PROV_SYSTEM_A, 0, 0,
+                        CERT_SYSTEM_STORE_CURRENT_USER | CERT_STORE_DELETE_FLAG, "MY");
+    snprintf(path, sizeof(path), "%s/opensspi", folder);
+    (void)rmdir(path);
+    (void)rmdir(folder);
+}
+
 void random_world_open(void)
 {
+    make_folder();
     random_world.certificates[0] = peer_certificate("server");
     random_world.certificates[1] = peer_certificate("client");
     random_world.certificates[2] = peer_certificate("deep");
@@ -92,4 +115,5 @@ void random_world_close(void)
     for (unsigned i = 0; i < RANDOM_CERTIFICATES; i++)
         CertFreeCertificateContext(random_world.certificates[i]);
     peer_clear(&random_world.pfx);
+    remove_folder();
 }

@@ -26,13 +26,15 @@ TEST_FORKS_WITH_THREADS;
 #define MAX_THREADS 64u
 #define LAST_STEPS  300u /* with the engine shut down */
 
-/* The first two have locks that another thread may hold while a third one forks. */
+/* The first three have locks that another thread may hold while a third one forks, or wait for
+ * calls. */
 static const struct random_rows *const table[] = {
-    &random_async_rows,       &random_queue_rows,   &random_call_rows,
-    &random_certificate_rows, &random_context_rows, &random_credential_rows,
-    &random_kernel_rows,      &random_store_rows,   &random_unsupported_rows,
+    &random_async_rows,       &random_queue_rows,       &random_chain_rows,
+    &random_call_rows,        &random_certificate_rows, &random_context_rows,
+    &random_credential_rows,  &random_kernel_rows,      &random_store_rows,
+    &random_unsupported_rows,
 };
-#define NOT_IN_CHILD 2u
+#define NOT_IN_CHILD 3u
 #define TABLES       (sizeof(table) / sizeof(table[0]))
 
 static struct options {

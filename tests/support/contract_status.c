@@ -36,9 +36,9 @@ LIST(acquire, SEC_E_SECPKG_NOT_FOUND, SEC_E_UNKNOWN_CREDENTIALS, SEC_E_NO_CREDEN
 LIST(leg, SEC_I_CONTINUE_NEEDED, SEC_E_INCOMPLETE_MESSAGE, SEC_I_INCOMPLETE_CREDENTIALS,
      SEC_E_INVALID_TOKEN, SEC_E_WRONG_PRINCIPAL, SEC_E_UNTRUSTED_ROOT, SEC_E_CERT_EXPIRED,
      SEC_E_CERT_UNKNOWN, SEC_E_CERT_WRONG_USAGE, CRYPT_E_REVOKED, CRYPT_E_REVOCATION_OFFLINE,
-     SEC_E_ALGORITHM_MISMATCH, SEC_E_APPLICATION_PROTOCOL_MISMATCH, SEC_E_ILLEGAL_MESSAGE,
-     SEC_E_MESSAGE_ALTERED, SEC_E_DECRYPT_FAILURE, SEC_E_TARGET_UNKNOWN, SEC_E_NO_CREDENTIALS,
-     SEC_E_CONTEXT_EXPIRED);
+     CRYPT_E_NO_REVOCATION_CHECK, SEC_E_ALGORITHM_MISMATCH, SEC_E_APPLICATION_PROTOCOL_MISMATCH,
+     SEC_E_ILLEGAL_MESSAGE, SEC_E_MESSAGE_ALTERED, SEC_E_DECRYPT_FAILURE, SEC_E_TARGET_UNKNOWN,
+     SEC_E_NO_CREDENTIALS, SEC_E_CONTEXT_EXPIRED);
 /* Of a buffer or descriptor that is NULL, as on Windows. */
 LIST(control, SEC_E_INVALID_TOKEN, SEC_E_CONTEXT_EXPIRED, SEC_E_INTERNAL_ERROR);
 LIST(attribute, SEC_E_NO_CREDENTIALS, SEC_E_BUFFER_TOO_SMALL);
@@ -59,6 +59,7 @@ LIST(import, SEC_E_SECPKG_NOT_FOUND, SEC_E_UNKNOWN_CREDENTIALS, SEC_E_NO_CREDENT
 LIST(token, SEC_E_NO_IMPERSONATION, SEC_E_CONTEXT_EXPIRED);
 LIST(load, SEC_E_OK, SEC_E_INVALID_PARAMETER, SEC_E_NO_CREDENTIALS, SEC_E_UNKNOWN_CREDENTIALS,
      SEC_E_LOGON_DENIED, SEC_E_NOT_OWNER, SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INSUFFICIENT_MEMORY);
+LIST(chain, SEC_E_OK, SEC_E_INVALID_PARAMETER, SEC_E_INSUFFICIENT_MEMORY);
 LIST(queue_new, SEC_E_OK, SEC_E_INVALID_PARAMETER, SEC_E_INSUFFICIENT_MEMORY,
      SEC_E_SHUTDOWN_IN_PROGRESS);
 LIST(handle_or_parameter, SEC_E_OK, SEC_E_INVALID_HANDLE, SEC_E_INVALID_PARAMETER);
@@ -82,7 +83,7 @@ struct row {
 static const struct row rows[] = {
     {"AcceptSecurityContext", {&usual, &leg}},
     {"AcquireCredentialsHandle", {&usual, &acquire}},
-    {"AddCredentials", {&unsupported_or_handle}},
+    {"AddCredentials", {&usual, &acquire}},
     {"AddSecurityPackage", {&unsupported}},
     {"ApplyControlToken", {&usual, &control}},
     {"ChangeAccountPassword", {&unsupported}},
@@ -104,9 +105,11 @@ static const struct row rows[] = {
     {"OsspiCloseCompletionQueue", {&handle_or_parameter}},
     {"OsspiConfigure", {&configure}},
     {"OsspiCreateCompletionQueue", {&queue_new}},
+    {"OsspiGetCertificateChainAsync", {&chain}},
     {"OsspiGetErrorDetail", {&detail}},
     {"OsspiGetStatistics", {&statistics}},
     {"OsspiLoadCertificate", {&load}},
+    {"OsspiRenewCredential", {&usual, &acquire}},
     {"OsspiSetAsyncTimeout", {&handle_or_parameter}},
     {"OsspiSetCompletionQueue", {&handle_or_parameter}},
     {"OsspiSetTrace", {&trace}},

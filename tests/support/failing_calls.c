@@ -110,6 +110,35 @@ int __wrap_open(const char *path, int flags, ...)
     return fails(FAILING_OPEN) ? -1 : __real_open(path, flags, 0600);
 }
 
+int __real_openat(int folder, const char *path, int flags, ...);
+int __wrap_openat(int folder, const char *path, int flags, ...);
+
+/* The same with a mode that is private. */
+int __wrap_openat(int folder, const char *path, int flags, ...)
+{
+    return fails(FAILING_OPENAT) ? -1 : __real_openat(folder, path, flags, 0600);
+}
+
+WRAPPED(int, fsync, int fd)
+{
+    return fails(FAILING_FSYNC) ? -1 : __real_fsync(fd);
+}
+
+WRAPPED(int, linkat, int from, const char *old, int to, const char *name, int flags)
+{
+    return fails(FAILING_LINKAT) ? -1 : __real_linkat(from, old, to, name, flags);
+}
+
+WRAPPED(int, renameat, int from, const char *old, int to, const char *name)
+{
+    return fails(FAILING_RENAMEAT) ? -1 : __real_renameat(from, old, to, name);
+}
+
+WRAPPED(int, unlinkat, int folder, const char *name, int flags)
+{
+    return fails(FAILING_UNLINKAT) ? -1 : __real_unlinkat(folder, name, flags);
+}
+
 WRAPPED(ssize_t, read, int fd, void *bytes, size_t len)
 {
     return fails(FAILING_READ) ? -1 : __real_read(fd, bytes, cut(len));
@@ -117,7 +146,7 @@ WRAPPED(ssize_t, read, int fd, void *bytes, size_t len)
 
 WRAPPED(ssize_t, write, int fd, const void *bytes, size_t len)
 {
-    return fails(FAILING_WRITE) ? -1 : __real_write(fd, bytes, len);
+    return fails(FAILING_WRITE) ? -1 : __real_write(fd, bytes, cut(len));
 }
 
 WRAPPED(int, fstat, int fd, struct stat *facts)

@@ -36,7 +36,12 @@ enum failing_call {
     FAILING_ATEXIT,
     FAILING_ATFORK, /* before main(); see failing_calls.c */
     FAILING_FUTEX,  /* syscall(SYS_futex), the waits */
-    FAILING_CALLS   /* how many there are */
+    FAILING_OPENAT,
+    FAILING_FSYNC,
+    FAILING_LINKAT,
+    FAILING_RENAMEAT,
+    FAILING_UNLINKAT,
+    FAILING_CALLS /* how many there are */
 };
 
 #define FAILING_ALWAYS UINT32_MAX
@@ -57,7 +62,7 @@ uint32_t failing_call_hits(enum failing_call call);
 /** Everything succeeds again, in one piece. */
 void failing_calls_end(void);
 
-/** read() and getrandom() give at most so many bytes at a time; 0: as many as there are. */
+/** read(), write() and getrandom() do at most so many bytes at a time; 0: as many as there are. */
 void failing_calls_short(size_t most);
 
 /** What setfsuid(-1) answers; (uid_t)-1: the truth. */

@@ -205,7 +205,7 @@ SECURITY_STATUS peer_step(struct peer_end *end, struct peer_end *to)
     TEST_REQUIRE(leg.out[0].cbBuffer <= PEER_OUT_SIZE && leg.out[0].pvBuffer == out);
     peer_push(&to->in, out, leg.out[0].cbBuffer);
     free(out);
-    if (status >= 0) {
+    if (status >= 0 && status != SEC_I_INCOMPLETE_CREDENTIALS) { /* then the same comes again */
         ULONG extra = leg.in[1].BufferType == SECBUFFER_EXTRA ? leg.in[1].cbBuffer : 0;
 
         TEST_REQUIRE(extra > 0 || leg.in[1].BufferType == SECBUFFER_EMPTY);

@@ -99,6 +99,69 @@ static void fork_from_inside_does_not_wait_for_itself(void **state)
     assert_int_equal(test_child_join(test_child_fork(child_takes_the_lock, NULL)), 0);
 }
 
+/* ---- who may wait for a device in there ---- */
+
+static struct test_gate device = TEST_GATE_INIT;
+
+static void *stay_slow(void *data)
+{
+    (void)data;
+    osspi_foreign_enter();
+    {
+        OSSPI_FOREIGN_SLOW;
+        test_gate_pass(&device);
+    }
+    osspi_foreign_leave();
+    return NULL;
+}
+
+/* The child finds nobody inside. That the fork does not wait long cannot be asserted. */
+static void fork_goes_on_beside_a_slow_call(void **state)
+{
+    pthread_t slow;
+
+    (void)state;
+    slow = test_thread_start(stay_slow, NULL);
+    test_gate_await(&device, 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(test_child_join(test_child_fork(child_takes_the_lock, NULL)), 0);
+    test_gate_open(&device);
+    test_thread_join(slow);
+}
+
+static void *go_slow_and_back(void *data)
+{
+    (void)data;
+    while (!stop) {
+        osspi_foreign_enter();
+        {
+            OSSPI_FOREIGN_SLOW;
+            osspi_foreign_enter();
+            osspi_foreign_leave();
+        }
+        pthread_mutex_lock(&foreign_lock);
+        pthread_mutex_unlock(&foreign_lock);
+        osspi_foreign_leave();
+    }
+    return NULL;
+}
+
+/* On the way back from slow nobody slips through: the lock is taken by those who count. */
+static void fork_waits_for_who_is_slow_no_more(void **state)
+{
+    pthread_t threads[3];
+
+    (void)state;
+    stop = false;
+    for (int i = 0; i < 3; i++)
+        threads[i] = test_thread_start(go_slow_and_back, NULL);
+    for (uint32_t i = 0; i < TEST_ROUNDS(300); i++)
+        assert_int_equal(test_child_join(test_child_fork(child_takes_the_lock, NULL)), 0);
+    stop = true;
+    for (int i = 0; i < 3; i++)
+        test_thread_join(threads[i]);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -112,6 +175,8 @@ int main(void)
         cmocka_unit_test(fork_never_meets_a_call),
         cmocka_unit_test(call_inside_goes_on_while_a_fork_waits),
         cmocka_unit_test(fork_from_inside_does_not_wait_for_itself),
+        cmocka_unit_test(fork_goes_on_beside_a_slow_call),
+        cmocka_unit_test(fork_waits_for_who_is_slow_no_more),
     };
 
     return cmocka_run_group_tests_name("base.foreign", tests, prepare, NULL);

@@ -64,6 +64,10 @@ static struct test_bytes pfx;
 static char cert_path[4096];
 static char key_path[4096];
 static char sealed_path[4096];
+static struct test_bytes pem;
+static PCCERT_CONTEXT own;                        /* with key and chain */
+static char folder[] = "/tmp/osspi-alloc-XXXXXX"; /* for certificates to be put in */
+static char listed[4096];                         /* in it, a folder that stays as it is */
 
 /* A function under test. Returns what it says: SEC_E_OK, or why not. */
 typedef SECURITY_STATUS (*attempt)(void);
@@ -197,6 +201,89 @@ static SECURITY_STATUS use_store(void)
     return status;
 }
 
+static SECURITY_STATUS decode_with(LPCSTR type, const CRYPT_DATA_BLOB *der)
+{
+    void *structure = NULL;
+    DWORD size = 0;
+
+    if (!CryptDecodeObjectEx(X509_ASN_ENCODING, type, der->pbData, der->cbData,
+                             CRYPT_DECODE_ALLOC_FLAG, NULL, &structure, &size))
+        return last();
+    LocalFree(structure);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS decode_names(void)
+{
+    const CERT_INFO *info = own->pCertInfo;
+    SECURITY_STATUS status = decode_with(X509_UNICODE_NAME, &info->Subject);
+
+    if (status != SEC_E_OK)
+        return status;
+    return decode_with(
+        szOID_SUBJECT_ALT_NAME2,
+        &CertFindExtension(szOID_SUBJECT_ALT_NAME2, info->cExtension, info->rgExtension)->Value);
+}
+
+static SECURITY_STATUS query_pem(void)
+{
+    CERT_BLOB blob = {(DWORD)pem.len, pem.bytes};
+    const void *context = NULL;
+    HCERTSTORE store = NULL;
+
+    if (!CryptQueryObject(CERT_QUERY_OBJECT_BLOB, &blob, CERT_QUERY_CONTENT_FLAG_ALL,
+                          CERT_QUERY_FORMAT_FLAG_ALL, 0, NULL, NULL, NULL, &store, NULL, &context))
+        return last();
+    CertFreeCertificateContext(context);
+    TEST_REQUIRE(CertCloseStore(store, CERT_CLOSE_STORE_CHECK_FLAG));
+    return SEC_E_OK;
+}
+
+static HCERTSTORE open_folder(void)
+{
+    return CertOpenStore(CERT_STORE_PROV_FILENAME_A, 0, 0, 0, folder);
+}
+
+/* Writes a file, reads it, and deletes it; what a failure leaves there does not matter here. */
+static SECURITY_STATUS use_folder(void)
+{
+    HCERTSTORE store = open_folder();
+    SECURITY_STATUS status = SEC_E_OK;
+    PCCERT_CONTEXT found;
+
+    if (!store)
+        return last();
+    if (!CertAddCertificateContextToStore(store, own, CERT_STORE_ADD_REPLACE_EXISTING, NULL))
+        status = last();
+    TEST_REQUIRE(CertCloseStore(store, CERT_CLOSE_STORE_CHECK_FLAG));
+    if (status != SEC_E_OK)
+        return status;
+    store = open_folder();
+    if (!store)
+        return last();
+    found = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_HAS_PRIVATE_KEY, NULL,
+                                       NULL);
+    if (!found || !CertDeleteCertificateFromStore(found))
+        status = last();
+    TEST_REQUIRE(CertCloseStore(store, CERT_CLOSE_STORE_CHECK_FLAG));
+    return status;
+}
+
+static BOOL see_file(const OsspiStoreFile *file, void *data)
+{
+    *(bool *)data |= file->status == SEC_E_INSUFFICIENT_MEMORY;
+    return TRUE;
+}
+
+static SECURITY_STATUS list_folder(void)
+{
+    bool lacked = false;
+    SECURITY_STATUS status =
+        OsspiListStore(listed, CERT_SYSTEM_STORE_CURRENT_USER, see_file, &lacked);
+
+    return status == SEC_E_OK && lacked ? SEC_E_INSUFFICIENT_MEMORY : status;
+}
+
 static bool is_out_of_memory(SECURITY_STATUS status)
 {
     return status == SEC_E_INSUFFICIENT_MEMORY || status == E_OUTOFMEMORY;
@@ -247,9 +334,12 @@ static void fail_in_turn(attempt function, uint64_t dense)
 
 static void every_allocation_fails_in_turn(void **state)
 {
-    static const attempt functions[] = {
-        create,    create_with_key_and_chain, from_chain, use_store, load_plain, load_sealed,
-        import_pfx};
+    static const attempt functions[] = {create,     create_with_key_and_chain,
+                                        from_chain, use_store,
+                                        load_plain, load_sealed,
+                                        import_pfx, decode_names,
+                                        query_pem,  use_folder,
+                                        list_folder};
     uint64_t dense = TEST_SANITIZED ? 200 : 2000;
 
     (void)state;
@@ -321,8 +411,8 @@ static void learn_secret(void)
 
 static void freed_memory_holds_no_key(void **state)
 {
-    static const attempt functions[] = {create_with_key_and_chain, load_plain, load_sealed,
-                                        import_pfx};
+    static const attempt functions[] = {
+        create_with_key_and_chain, load_plain, load_sealed, import_pfx, use_folder, list_folder};
 
     (void)state;
     learn_secret();
@@ -335,6 +425,18 @@ static void freed_memory_holds_no_key(void **state)
     }
 }
 
+static void make_folders(void)
+{
+    HCERTSTORE store;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(listed, sizeof(listed), "%s/listed", folder);
+    store = CertOpenStore(CERT_STORE_PROV_FILENAME_A, 0, 0, CERT_STORE_CREATE_NEW_FLAG, listed);
+    assert_non_null(store);
+    assert_true(CertAddCertificateContextToStore(store, own, CERT_STORE_ADD_NEW, NULL));
+    assert_true(CertCloseStore(store, 0));
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -345,7 +447,10 @@ static int prepare(void **state)
     snprintf(cert_path, sizeof(cert_path), "%s", test_cert_path("server.pem"));
     snprintf(key_path, sizeof(key_path), "%s", test_cert_path("server.key"));
     snprintf(sealed_path, sizeof(sealed_path), "%s", test_cert_path("server-enc.key"));
-    test_watchdog(110);
+    pem = test_cert_file("server.pem");
+    assert_int_equal(OsspiLoadCertificate(cert_path, key_path, NULL, &own), SEC_E_OK);
+    make_folders();
+    test_watchdog(220);
     return 0;
 }
 
@@ -356,7 +461,11 @@ static int finish(void **state)
     free(inter.bytes);
     free(key.bytes);
     free(pfx.bytes);
-    return 0;
+    free(pem.bytes);
+    CertFreeCertificateContext(own);
+    (void)CertOpenStore(CERT_STORE_PROV_FILENAME_A, 0, 0, CERT_STORE_DELETE_FLAG, listed);
+    assert_int_equal(GetLastError(), ERROR_SUCCESS);
+    return rmdir(folder);
 }
 
 int main(void)

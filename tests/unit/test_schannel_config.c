@@ -5,7 +5,9 @@
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "packages/schannel/capture.h"
+#include "packages/schannel/signature.h"
 #include "support/test_util.h"
 
 #define NAME(text) \
@@ -34,6 +36,13 @@ static SECURITY_STATUS configure(const void *auth, bool server,
         status = osspi_schannel_apply_crypto(copy, config);
     osspi_schannel_capture_free(copy);
     return status;
+}
+
+static void free_entries(struct osspi_schannel_config *config)
+{
+    for (size_t i = 0; i < config->entry_count; i++)
+        osspi_free(config->entries[i].protocols);
+    osspi_free(config->entries);
 }
 
 static bool has(const struct osspi_schannel_config *config, uint16_t id)
@@ -201,6 +210,7 @@ static void disabled_protocols_leave_the_others(void **state)
     parameters.dwFlags = TLS_PARAMS_OPTIONAL;
     assert_int_equal(configure_parameters(&parameters, 1, true, &config), SEC_E_OK);
     expect_versions(&config, 0x0303, 0x0304);
+    free_entries(&config);
 }
 
 static void entries_by_protocol_are_for_servers(void **state)
@@ -216,10 +226,18 @@ static void entries_by_protocol_are_for_servers(void **state)
     assert_int_equal(configure_parameters(parameters, 2, false, &config),
                      SEC_E_UNKNOWN_CREDENTIALS);
     assert_int_equal(configure_parameters(parameters, 2, true, &config), SEC_E_OK);
-    expect_versions(&config, 0x0304, 0x0304); /* never weaker than asked */
+    expect_versions(&config, 0x0303, 0x0304); /* for those who do not agree on h2 */
+    assert_int_equal(config.entry_count, 1);
+    assert_int_equal(config.entries[0].versions_off, OSSPI_VERSION_BIT(0x0303));
+    assert_int_equal(config.entries[0].protocols_len, 3);
+    assert_memory_equal(config.entries[0].protocols, "\x02h2", 3);
+    assert_false(config.entries[0].optional);
+    free_entries(&config);
     parameters[1].dwFlags = TLS_PARAMS_OPTIONAL;
     assert_int_equal(configure_parameters(parameters, 2, true, &config), SEC_E_OK);
     expect_versions(&config, 0x0303, 0x0304);
+    assert_true(config.entries[0].optional);
+    free_entries(&config);
     parameters[1].cAlpnIds = 0; /* two entries for everything */
     assert_int_equal(configure_parameters(parameters, 2, true, &config), SEC_E_UNKNOWN_CREDENTIALS);
 }
@@ -300,12 +318,24 @@ static void signatures_never_become_weaker_than_asked(void **state)
 {
     CRYPTO_SETTINGS rsa = {TlsParametersCngAlgUsageSignature, NAME("RSA"), 0, NULL, 0, 0};
     CRYPTO_SETTINGS sha1 = {TlsParametersCngAlgUsageCertSig, NAME("SHA1"), 0, NULL, 0, 0};
+    CRYPTO_SETTINGS no_schemes[] = {
+        {TlsParametersCngAlgUsageSignature, NAME("SHA256"), 0, NULL, 0, 0},
+        {TlsParametersCngAlgUsageSignature, NAME("SCH_RSA_PKCS_PAD"), 0, NULL, 0, 0},
+        {TlsParametersCngAlgUsageSignature, NAME("ECDSA"), 0, NULL, 0, 0},
+        {TlsParametersCngAlgUsageSignature, NAME("RSA"), 0, NULL, 0, 0},
+        {TlsParametersCngAlgUsageSignature, NAME("EDDSA"), 0, NULL, 0, 0},
+    };
     struct osspi_schannel_config config;
 
     (void)state;
     assert_int_equal(with_settings(&rsa, 1, &config), SEC_E_OK);
-    expect_versions(&config, 0x0303, 0x0303); /* a TLS 1.3 suite does not say what signs */
-    assert_true(has(&config, 0xC02B) && !has(&config, 0xC02F));
+    expect_versions(&config, 0x0303, 0x0304);
+    assert_true(has(&config, 0xC02B) && !has(&config, 0xC02F) && has(&config, 0x1301));
+    assert_int_equal(config.disabled_schemes, osspi_schemes_of("RSA"));
+    assert_int_equal(with_settings(no_schemes, 5, &config), SEC_E_ALGORITHM_MISMATCH);
+    assert_int_equal(with_settings(no_schemes, 2, &config), SEC_E_OK);
+    assert_int_equal(config.disabled_schemes,
+                     osspi_schemes_of("SHA256") | osspi_schemes_of("SCH_RSA_PKCS_PAD"));
     assert_int_equal(with_settings(&sha1, 1, &config), SEC_E_OK);
     expect_versions(&config, 0x0303, 0x0304);
     rsa.eAlgorithmUsage = TlsParametersCngAlgUsageCertSig;

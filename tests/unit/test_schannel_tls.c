@@ -292,7 +292,7 @@ static void credential_check_tells_what_is_wrong(void **state)
     pair_credential_free(credential);
 
     credential = pair_credential(true, "server");
-    struct osspi_identity *identity = &credential->config->identities[0];
+    struct osspi_identity *identity = credential->state.identities->items[0];
     const struct osspi_der_view key = identity->key, leaf = identity->leaf;
     identity->key = (struct osspi_der_view){garbage, sizeof(garbage)};
     assert_int_equal(osspi_tls_credential_check(credential), SEC_E_UNKNOWN_CREDENTIALS);

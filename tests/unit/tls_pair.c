@@ -7,6 +7,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,18 +68,20 @@ static struct osspi_der_view view_of(struct osspi_der der)
 void pair_add_identity(struct osspi_schannel_credential *credential, const char *leaf,
                        const char *key)
 {
-    struct osspi_schannel_config *config = credential->config;
+    struct osspi_identity_set *set = credential->state.identities;
     struct osspi_der blocks[1 + OSSPI_MAX_CHAIN];
     struct osspi_identity *identity;
 
-    if (config->identities == NULL)
-        config->identities = calloc(8, sizeof(*config->identities));
-    TEST_REQUIRE(config->identities != NULL && config->identity_count < 8);
-    identity = &config->identities[config->identity_count++];
+    TEST_REQUIRE(set->count < set->room);
+    identity = osspi_alloc(sizeof(*identity));
+    TEST_REQUIRE(identity != NULL);
+    identity->references = 1;
+    set->items[set->count++] = identity;
     const size_t count = read_pem(pair_path(leaf, ".pem"), blocks, OSSPI_COUNT_OF(blocks));
     identity->leaf = view_of(blocks[0]);
     for (size_t i = 1; i < count; i++)
         identity->chain[identity->chain_count++] = view_of(blocks[i]);
+    TEST_REQUIRE(SHA256(identity->leaf.bytes, identity->leaf.len, identity->fingerprint) != NULL);
     if (key != NULL) {
         TEST_REQUIRE(read_pem(pair_path(key, ".key"), blocks, 1) == 1);
         identity->key = view_of(blocks[0]);
@@ -106,11 +109,13 @@ struct osspi_schannel_credential *pair_credential(bool server, const char *ident
     credential->config = config;
     credential->id = next_id++;
     credential->session_context[0] = (uint8_t)credential->id;
+    credential->user = UINT32_MAX;
+    credential->state.identities = osspi_identity_set_new(8, server, false);
+    TEST_REQUIRE(credential->state.identities != NULL);
     config->server = server;
     config->min_version = 0x0303;
     config->max_version = 0x0304;
     config->session_lifespan_s = 36000;
-    config->not_after = INT64_MAX;
     for (size_t i = 0; i < osspi_suite_count(); i++) {
         if (osspi_suite_at(i)->by_default)
             config->suites |= UINT64_C(1) << i;
@@ -120,21 +125,26 @@ struct osspi_schannel_credential *pair_credential(bool server, const char *ident
     return credential;
 }
 
+/* The DER is the test's: no certificate context stands behind it. */
+static void free_identity(struct osspi_identity *identity)
+{
+    osspi_free((void *)(uintptr_t)identity->leaf.bytes);
+    osspi_free((void *)(uintptr_t)identity->key.bytes);
+    for (size_t i = 0; i < identity->chain_count; i++)
+        osspi_free((void *)(uintptr_t)identity->chain[i].bytes);
+}
+
 void pair_credential_free(struct osspi_schannel_credential *credential)
 {
     struct osspi_schannel_config *config = credential->config;
+    struct osspi_identity_set *set = osspi_identity_set_ref(credential->state.identities);
 
     osspi_tls_credential_clear(credential);
-    for (size_t i = 0; i < config->identity_count; i++) {
-        struct osspi_identity *identity = &config->identities[i];
-        osspi_free((void *)(uintptr_t)identity->leaf.bytes);
-        osspi_free((void *)(uintptr_t)identity->key.bytes);
-        for (size_t j = 0; j < identity->chain_count; j++)
-            osspi_free((void *)(uintptr_t)identity->chain[j].bytes);
-    }
+    for (size_t i = 0; i < set->count; i++)
+        free_identity(set->items[i]);
+    osspi_identity_set_unref(set);
     for (size_t i = 0; i < config->root_count; i++)
         osspi_free(config->roots[i].bytes);
-    free(config->identities);
     free(config->roots);
     free(config);
     free(credential);
@@ -267,8 +277,14 @@ static void advance(struct pair_end *end)
     }
     if (end->step == OSSPI_TLS_WANT_INPUT && end->pending_len == 0)
         end->step = osspi_tls_handshake(end->tls, NULL, 0);
-    while (end->step == OSSPI_TLS_WANT_INPUT && (len = next_record(end, record)) > 0)
+    while (end->step == OSSPI_TLS_WANT_INPUT && (len = next_record(end, record)) > 0) {
         end->step = osspi_tls_handshake(end->tls, record, len);
+        if (end->step != OSSPI_TLS_WANT_CREDENTIALS)
+            continue;
+        /* There is no certificate to come: on without one. */
+        TEST_REQUIRE_EQUAL(osspi_tls_supply(end->tls, NULL, false), SEC_E_OK);
+        end->step = osspi_tls_handshake(end->tls, NULL, 0);
+    }
     end->done = end->step == OSSPI_TLS_DONE;
 }
 

@@ -3,7 +3,8 @@
 /*
  * QueryContextAttributes and SetContextAttributes: which attribute is answered by whom, and the
  * short answers. No lock is held; what is read here is constant once the context is established.
- * Before that nothing is known, and the answer is SEC_E_INVALID_HANDLE, as for EncryptMessage.
+ * Before that nothing is known, and the answer is SEC_E_INVALID_HANDLE, as for EncryptMessage; but
+ * for what is marked early, which has a lock of its own.
  */
 #include "base/clock.h"
 #include "base/memory.h"
@@ -72,6 +73,11 @@ static const struct {
     {SECPKG_ATTR_LOCAL_CERT_CONTEXT, sizeof(PCCERT_CONTEXT), osspi_attribute_local_certificate},
     {SECPKG_ATTR_REMOTE_CERTIFICATES, sizeof(SecPkgContext_Certificates),
      osspi_attribute_remote_certificates},
+    {SECPKG_ATTR_ISSUER_LIST_EX, sizeof(SecPkgContext_IssuerListInfoEx), osspi_attribute_issuers},
+    {SECPKG_ATTR_CERT_CHECK_RESULT, sizeof(SecPkgContext_CertificateValidationResult),
+     osspi_attribute_check_result},
+    {SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, sizeof(SecPkgContext_CertificateValidationResult),
+     osspi_attribute_check_result},
     {SECPKG_ATTR_UNIQUE_BINDINGS, sizeof(SecPkgContext_Bindings), osspi_attribute_unique_bindings},
     {SECPKG_ATTR_ENDPOINT_BINDINGS, sizeof(SecPkgContext_Bindings),
      osspi_attribute_endpoint_bindings},
@@ -79,6 +85,12 @@ static const struct {
     {SECPKG_ATTR_KEYING_MATERIAL_INPROC, sizeof(SecPkgContext_KeyingMaterial_Inproc),
      osspi_attribute_keying_inproc},
 };
+
+/* Is it answered during the handshake too? */
+static bool is_early(uint32_t attribute)
+{
+    return attribute == SECPKG_ATTR_ISSUER_LIST_EX || attribute == SECPKG_ATTR_CERT_CHECK_RESULT;
+}
 
 SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t attribute,
                                      void *buffer, size_t size)
@@ -88,7 +100,7 @@ SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t att
     for (size_t i = 0; i < OSSPI_COUNT_OF(answers); i++) {
         if (answers[i].attribute != attribute)
             continue;
-        if (!osspi_schannel_established(sc))
+        if (!is_early(attribute) && !osspi_schannel_established(sc))
             return SEC_E_INVALID_HANDLE;
         if (size < answers[i].size)
             return SEC_E_BUFFER_TOO_SMALL;

@@ -68,3 +68,53 @@ SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_contex
     }
     return SEC_E_OK;
 }
+
+/* ---- known during the handshake ---- */
+
+/* Names and the array that lists them are one block: the caller frees aIssuers alone. */
+SECURITY_STATUS osspi_attribute_issuers(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_IssuerListInfoEx *list = buffer;
+    PCERT_NAME_BLOB names;
+    size_t total;
+    uint8_t *at;
+
+    OSSPI_LOCKED(&sc->news.lock);
+    if (!sc->news.asked)
+        return SEC_E_NO_CREDENTIALS;
+    *list = (SecPkgContext_IssuerListInfoEx){.cIssuers = (DWORD)sc->news.issuer_count};
+    if (sc->news.issuer_count == 0)
+        return SEC_E_OK;
+    total = sc->news.issuer_count * sizeof(*names);
+    for (size_t i = 0; i < sc->news.issuer_count; i++)
+        total += sc->news.issuers[i].len;
+    names = osspi_context_buffer_new(total);
+    if (!names) {
+        list->cIssuers = 0;
+        return SEC_E_INSUFFICIENT_MEMORY;
+    }
+    at = (uint8_t *)(names + sc->news.issuer_count);
+    for (size_t i = 0; i < sc->news.issuer_count; i++) {
+        const struct osspi_der *from = &sc->news.issuers[i];
+
+        memcpy(at, from->bytes, from->len);
+        names[i] = (CERT_NAME_BLOB){.cbData = (DWORD)from->len, .pbData = at};
+        at += from->len;
+    }
+    list->aIssuers = names;
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_attribute_check_result(struct osspi_schannel_context *sc, void *buffer)
+{
+    SecPkgContext_CertificateValidationResult *result = buffer;
+
+    OSSPI_LOCKED(&sc->news.lock);
+    if (!sc->news.check.known)
+        return SEC_E_NO_CREDENTIALS;
+    *result = (SecPkgContext_CertificateValidationResult){
+        .dwChainErrorStatus = sc->news.check.chain_errors,
+        .hrVerifyChainStatus = sc->news.check.result,
+    };
+    return SEC_E_OK;
+}

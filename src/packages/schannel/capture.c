@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf.h"
 
 bool osspi_algorithm_equal(const char *a, const char *b)
 {
@@ -46,9 +47,12 @@ void osspi_schannel_capture_free(void *captured)
     osspi_free(auth->certificates);
     osspi_free(auth->algorithms);
     osspi_der_array_free(auth->roots, auth->root_count);
-    for (size_t i = 0; i < auth->restriction_count; i++)
+    for (size_t i = 0; i < auth->restriction_count; i++) {
         osspi_free(auth->restrictions[i].rules);
+        osspi_free(auth->restrictions[i].protocols);
+    }
     osspi_free(auth->restrictions);
+    osspi_free(auth->hash.store);
     osspi_free(auth);
 }
 
@@ -59,6 +63,19 @@ static void auth_freep(struct osspi_schannel_auth **auth)
 
 /* ---- names ---- */
 
+/* Units without the NULs at the end; of an odd number of bytes the last one is nobody's. */
+static SECURITY_STATUS count_units(const UNICODE_STRING *string, size_t *ret_units)
+{
+    size_t units = string->Length / sizeof(WCHAR);
+
+    if (units > 0 && !string->Buffer)
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    while (units > 0 && string->Buffer[units - 1] == 0)
+        units--;
+    *ret_units = units;
+    return SEC_E_OK;
+}
+
 /*
  * Copies a counted UTF-16 name that is ASCII. Callers of Windows count the NUL or do not, so
  * trailing NULs are dropped. Anything that cannot be a name of ours becomes "", which matches
@@ -66,15 +83,12 @@ static void auth_freep(struct osspi_schannel_auth **auth)
  */
 static SECURITY_STATUS copy_name(const UNICODE_STRING *from, char *to)
 {
-    size_t units = from->Length / sizeof(WCHAR);
+    size_t units;
+    SECURITY_STATUS status = count_units(from, &units);
 
     to[0] = '\0';
-    if (units == 0)
-        return SEC_E_OK;
-    if (!from->Buffer)
-        return SEC_E_UNKNOWN_CREDENTIALS;
-    while (units > 0 && from->Buffer[units - 1] == 0)
-        units--;
+    if (status != SEC_E_OK)
+        return status;
     if (units >= OSSPI_ALGORITHM_NAME)
         return SEC_E_OK;
     for (size_t i = 0; i < units; i++) {
@@ -105,17 +119,55 @@ static SECURITY_STATUS copy_rule(const CRYPTO_SETTINGS *from, struct osspi_crypt
     return status;
 }
 
+#define PROTOCOL_MAX 255u /* bytes of an ALPN id */
+
+/* Appends an id with its length in front; one that is empty, too long or no UTF-16 is nobody's. */
+static SECURITY_STATUS copy_protocol(const UNICODE_STRING *from, struct osspi_tls_restriction *to)
+{
+    uint8_t *at = to->protocols + to->protocols_len;
+    char id[PROTOCOL_MAX + 1]; /* with its NUL */
+    size_t units, len;
+    SECURITY_STATUS status = count_units(from, &units);
+
+    if (status != SEC_E_OK || units == 0 || units > PROTOCOL_MAX)
+        return status;
+    len = osspi_utf16_to_utf8((const uint16_t *)from->Buffer, units, id, sizeof(id));
+    if (len == SIZE_MAX || len == 0 || len > PROTOCOL_MAX)
+        return SEC_E_OK;
+    *at = (uint8_t)len;
+    memcpy(at + 1, id, len);
+    to->protocols_len += 1 + len;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS copy_protocols(const TLS_PARAMETERS *from, struct osspi_tls_restriction *to)
+{
+    SECURITY_STATUS status = SEC_E_OK;
+
+    to->by_protocol = from->cAlpnIds > 0;
+    if (!to->by_protocol)
+        return SEC_E_OK;
+    to->protocols = osspi_alloc_array(from->cAlpnIds, 1 + PROTOCOL_MAX);
+    if (!to->protocols)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    for (DWORD i = 0; status == SEC_E_OK && i < from->cAlpnIds; i++)
+        status = copy_protocol(&from->rgstrAlpnIds[i], to);
+    return status;
+}
+
 static SECURITY_STATUS copy_restriction(const TLS_PARAMETERS *from,
                                         struct osspi_tls_restriction *to)
 {
-    SECURITY_STATUS status = SEC_E_OK;
+    SECURITY_STATUS status;
 
     if (from->cAlpnIds > SCH_CRED_MAX_SUPPORTED_ALPN_IDS ||
         (from->cAlpnIds > 0 && !from->rgstrAlpnIds) ||
         from->cDisabledCrypto > SCH_CRED_MAX_SUPPORTED_CRYPTO_SETTINGS ||
         (from->cDisabledCrypto > 0 && !from->pDisabledCrypto))
         return SEC_E_UNKNOWN_CREDENTIALS;
-    to->by_protocol = from->cAlpnIds > 0;
+    status = copy_protocols(from, to);
+    if (status != SEC_E_OK)
+        return status;
     to->optional = (from->dwFlags & TLS_PARAMS_OPTIONAL) != 0;
     to->disabled_protocols = from->grbitDisabledProtocols;
     to->rules = osspi_alloc_array(from->cDisabledCrypto, sizeof(*to->rules));
@@ -191,20 +243,77 @@ static SECURITY_STATUS copy_roots(HCERTSTORE store, struct osspi_schannel_auth *
     return SEC_E_OK;
 }
 
-/* What both versions have. Of the formats only contexts can be copied: a hash names a certificate
- * in a store, and where its structure lies in memory depends on who wrote the caller. */
+/* ---- certificates by hash ---- */
+
+/*
+ * The MS docs say that paCred points at the 20 bytes of a thumbprint, of a certificate of the
+ * machine's; the header has a structure for it. Both are taken: no thumbprint begins like the
+ * structure does (its length, one flag at most, no provider), in the 20 bytes that are there in
+ * either case, but for one of 2^126.
+ */
+static SECURITY_STATUS copy_hash(const void *from, struct osspi_cert_hash *to)
+{
+    SCHANNEL_CERT_HASH head = {0};
+
+    _Static_assert(sizeof(to->sha1) >= offsetof(SCHANNEL_CERT_HASH, ShaHash), "looks at no more");
+    memcpy(&head, from, offsetof(SCHANNEL_CERT_HASH, ShaHash));
+    to->given = true;
+    to->machine = true;
+    if (head.dwLength == sizeof(head) && (head.dwFlags & ~SCH_MACHINE_CERT_HASH) == 0 &&
+        head.hProv == 0) {
+        memcpy(&head, from, sizeof(head));
+        to->machine = (head.dwFlags & SCH_MACHINE_CERT_HASH) != 0;
+        memcpy(to->sha1, head.ShaHash, sizeof(to->sha1));
+    } else {
+        memcpy(to->sha1, from, sizeof(to->sha1));
+    }
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS copy_hash_store(const void *from, struct osspi_cert_hash *to)
+{
+    SCHANNEL_CERT_HASH_STORE store;
+    bool malformed = false;
+    size_t units = 0;
+
+    memcpy(&store.dwLength, from, sizeof(store.dwLength));
+    if (store.dwLength != sizeof(store))
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    memcpy(&store, from, sizeof(store));
+    while (units < SCH_CRED_MAX_STORE_NAME_SIZE && store.pwszStoreName[units] != 0)
+        units++;
+    if (units == SCH_CRED_MAX_STORE_NAME_SIZE)
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    to->given = true;
+    to->machine = (store.dwFlags & SCH_MACHINE_CERT_HASH) != 0;
+    memcpy(to->sha1, store.ShaHash, sizeof(to->sha1));
+    to->store = osspi_utf16_dup_utf8((const uint16_t *)store.pwszStoreName, units, &malformed);
+    if (!to->store)
+        return malformed ? SEC_E_UNKNOWN_CREDENTIALS : SEC_E_INSUFFICIENT_MEMORY;
+    return SEC_E_OK;
+}
+
+/* What both versions have. A hash is one certificate, whose structure paCred itself points at. */
 static SECURITY_STATUS copy_common(struct osspi_schannel_auth *auth, DWORD format, DWORD count,
                                    PCCERT_CONTEXT *certificates, HCERTSTORE roots)
 {
     SECURITY_STATUS status = SEC_E_OK;
 
-    if (format != SCH_CRED_FORMAT_CERT_CONTEXT && format != SCH_CRED_FORMAT_CERT_HASH &&
-        format != SCH_CRED_FORMAT_CERT_HASH_STORE)
-        return SEC_E_UNKNOWN_CREDENTIALS;
-    if (format == SCH_CRED_FORMAT_CERT_CONTEXT)
+    switch (format) {
+    case SCH_CRED_FORMAT_CERT_CONTEXT:
         status = copy_certificates(certificates, count, auth);
-    else
-        auth->by_hash = count > 0;
+        break;
+    case SCH_CRED_FORMAT_CERT_HASH:
+    case SCH_CRED_FORMAT_CERT_HASH_STORE:
+        if (count > 1 || (count > 0 && !certificates))
+            return SEC_E_UNKNOWN_CREDENTIALS;
+        if (count > 0)
+            status = (format == SCH_CRED_FORMAT_CERT_HASH ? copy_hash : copy_hash_store)(
+                certificates, &auth->hash);
+        break;
+    default:
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    }
     return status == SEC_E_OK ? copy_roots(roots, auth) : status;
 }
 

@@ -30,17 +30,27 @@ struct osspi_crypto_rule {
 
 /** One TLS_PARAMETERS. */
 struct osspi_tls_restriction {
-    bool by_protocol; /* has ALPN ids: governs only connections that agreed on one of them */
-    bool optional;    /* TLS_PARAMS_OPTIONAL */
+    bool by_protocol;   /* has ALPN ids: governs only connections that agree on one of them */
+    uint8_t *protocols; /* these in wire form; an id that can be nobody's is left out */
+    size_t protocols_len;
+    bool optional; /* TLS_PARAMS_OPTIONAL */
     uint32_t disabled_protocols;
     struct osspi_crypto_rule *rules;
     size_t rule_count;
 };
 
+/** SCH_CRED_FORMAT_CERT_HASH and _CERT_HASH_STORE: a certificate of a "MY" store. */
+struct osspi_cert_hash {
+    bool given;
+    bool machine;
+    uint8_t sha1[20];
+    char *store; /* its name in UTF-8; NULL: "MY" */
+};
+
 /** The copy. Owns everything in it. */
 struct osspi_schannel_auth {
-    bool expresses_disabled;    /* SCH_CREDENTIALS, else SCHANNEL_CRED */
-    bool by_hash;               /* dwCredFormat names certificates by hash */
+    bool expresses_disabled; /* SCH_CREDENTIALS, else SCHANNEL_CRED */
+    struct osspi_cert_hash hash;
     uint32_t enabled_protocols; /* SCHANNEL_CRED; 0: default */
     uint32_t min_strength, max_strength;
     uint32_t lifespan_ms;
@@ -60,7 +70,8 @@ struct osspi_schannel_auth {
  * Copies SCHANNEL_CRED or SCH_CREDENTIALS, told apart by the first DWORD.
  *
  * @return SEC_E_OK; SEC_E_UNKNOWN_CREDENTIALS: another version, a count above its limit, NULL with
- *         a count, an unknown format; SEC_E_INSUFFICIENT_MEMORY.
+ *         a count, an unknown format, a malformed SCHANNEL_CERT_HASH_STORE;
+ *         SEC_E_INSUFFICIENT_MEMORY.
  */
 SECURITY_STATUS osspi_schannel_capture(const void *auth, bool encoding_wide, void **ret_captured);
 void osspi_schannel_capture_free(void *captured); /* NULL is a no-op */

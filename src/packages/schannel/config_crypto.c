@@ -14,6 +14,7 @@
 #include "packages/schannel/capture.h"
 
 #include "base/memory.h"
+#include "packages/schannel/signature.h"
 
 /* Bits of policy.versions. */
 #define V10           0x1u
@@ -58,6 +59,7 @@ struct policy {
     uint32_t versions;
     osspi_suite_set suites;
     uint32_t groups_off;
+    uint32_t schemes_off; /* see signature.h */
 };
 
 static bool in_range(uint32_t bits, uint32_t min_bits, uint32_t max_bits)
@@ -120,9 +122,11 @@ static bool settle(struct policy *policy)
         tls12 = tls12 || suite->version < TLS13;
         old = old || (!suite->aead && suite->hash_alg == CALG_SHA1);
     }
-    if (!modern || policy->groups_off == OSSPI_GROUP_ALL)
+    bool signs = policy->schemes_off != osspi_schemes_all();
+
+    if (!modern || !signs || policy->groups_off == OSSPI_GROUP_ALL)
         policy->versions &= ~V13;
-    if (!tls12)
+    if (!tls12 || !signs)
         policy->versions &= ~V12;
     if (!old)
         policy->versions &= ~(V10 | V11);
@@ -151,6 +155,7 @@ static void finish(const struct policy *policy, struct osspi_schannel_config *co
             config->suites |= SUITE_BIT(i);
     }
     config->disabled_groups = policy->groups_off;
+    config->disabled_schemes = policy->schemes_off;
 }
 
 /* ---- suites: the starting set ---- */
@@ -275,10 +280,10 @@ static bool exchange_off(const struct osspi_suite *suite, const void *name)
     return suite->exchange[0] && osspi_algorithm_equal(name, suite->exchange);
 }
 
-/* The suites of TLS 1.3 as well: they do not say which signature there will be. */
-static bool signature_off(const struct osspi_suite *suite, const void *name)
+/* Suites of TLS 1.2 say which key signs, or is the server's without signing; TLS 1.3's do not. */
+static bool certificate_off(const struct osspi_suite *suite, const void *name)
 {
-    return suite->version == TLS13 || osspi_algorithm_equal(name, suite->certificate);
+    return osspi_algorithm_equal(name, suite->certificate);
 }
 
 static void apply_exchange(const struct osspi_crypto_rule *rule, struct policy *policy)
@@ -301,25 +306,25 @@ static void apply_exchange(const struct osspi_crypto_rule *rule, struct policy *
         drop_suites(policy, exchange_off, "RSA");
 }
 
-/* Signatures by keys below 2048 (RSA) or 224 bits (ECDSA), with MD5 and with SHA-1 are refused
- * always; a rule that asks for no more than that is in effect already. */
+/*
+ * Keys below 2048 (RSA) or 224 bits (ECDSA), MD5 and SHA-1 are refused always, of whoever signs; a
+ * rule that asks for no more than that is in effect already. Other sizes of keys, and what signs
+ * certificates, cannot be limited.
+ */
 static SECURITY_STATUS apply_signature(const struct osspi_crypto_rule *rule, struct policy *policy)
 {
-    bool rsa = osspi_algorithm_equal(rule->name, "RSA");
+    const bool rsa = osspi_algorithm_equal(rule->name, "RSA");
+    const uint32_t schemes = osspi_schemes_of(rule->name);
 
-    if (!rsa && !osspi_algorithm_equal(rule->name, "ECDSA")) {
-        bool strong = osspi_algorithm_equal(rule->name, "SHA256") ||
-                      osspi_algorithm_equal(rule->name, "SHA384") ||
-                      osspi_algorithm_equal(rule->name, "SHA512");
-
-        return strong ? SEC_E_ALGORITHM_MISMATCH : SEC_E_OK;
-    }
-    if (rule->min_bits > 0 && rule->min_bits <= (rsa ? 2048u : 224u) && rule->max_bits == 0)
+    if (schemes == 0)
         return SEC_E_OK;
-    /* Which keys sign certificates, and other sizes, cannot be limited. */
+    if ((rsa || osspi_algorithm_equal(rule->name, "ECDSA")) && rule->min_bits > 0 &&
+        rule->min_bits <= (rsa ? 2048u : 224u) && rule->max_bits == 0)
+        return SEC_E_OK;
     if (rule->usage == TlsParametersCngAlgUsageCertSig || rule->min_bits || rule->max_bits)
         return SEC_E_ALGORITHM_MISMATCH;
-    drop_suites(policy, signature_off, rule->name);
+    policy->schemes_off |= schemes;
+    drop_suites(policy, certificate_off, rule->name);
     return SEC_E_OK;
 }
 
@@ -345,7 +350,7 @@ static SECURITY_STATUS apply_rule(const struct osspi_crypto_rule *rule, struct p
     }
 }
 
-/* Works on a copy, because an optional entry that leaves nothing counts as not given. */
+/* Works on a copy: of an entry that cannot be put into effect nothing is. */
 static SECURITY_STATUS apply_restriction(const struct osspi_tls_restriction *restriction,
                                          bool server, struct policy *policy)
 {
@@ -359,34 +364,79 @@ static SECURITY_STATUS apply_restriction(const struct osspi_tls_restriction *res
         status = SEC_E_ALGORITHM_MISMATCH;
     if (status == SEC_E_OK)
         *policy = tried;
-    else if (status == SEC_E_ALGORITHM_MISMATCH && restriction->optional)
-        status = SEC_E_OK;
     return status;
 }
 
-/*
- * An entry with ALPN ids governs only connections that agree on one of them. Which one it will be
- * is not known when versions and suites are offered, so its restrictions hold for all connections
- * of the credential, unless they are optional.
- */
-static SECURITY_STATUS apply_restrictions(const struct osspi_schannel_auth *auth, bool server,
-                                          struct policy *policy)
+/* ---- entries that hold for some connections ---- */
+
+static SECURITY_STATUS copy_protocols(const struct osspi_tls_restriction *from,
+                                      struct osspi_tls_entry *to)
 {
+    if (!from->by_protocol)
+        return SEC_E_OK;
+    to->protocols = osspi_memdup(from->protocols, from->protocols_len);
+    to->protocols_len = from->protocols_len;
+    return to->protocols ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+/* What the entry takes away of the policy that holds for all. */
+static SECURITY_STATUS keep_entry(const struct osspi_tls_restriction *restriction,
+                                  const struct policy *policy, struct osspi_schannel_config *config)
+{
+    struct osspi_tls_entry *entry = &config->entries[config->entry_count];
+    struct policy left = *policy;
+    SECURITY_STATUS status = apply_restriction(restriction, true, &left);
+
+    if (status == SEC_E_ALGORITHM_MISMATCH && restriction->optional)
+        return SEC_E_OK; /* nothing could go on under it */
+    if (status == SEC_E_OK)
+        status = copy_protocols(restriction, entry);
+    if (status != SEC_E_OK)
+        return status;
+    entry->optional = restriction->optional;
+    entry->suites_off = policy->suites & ~left.suites;
+    entry->groups_off = left.groups_off;
+    entry->schemes_off = left.schemes_off;
+    for (uint32_t i = 0; i < VERSION_COUNT; i++) {
+        if ((policy->versions & ~left.versions) >> i & 1)
+            entry->versions_off |= OSSPI_VERSION_BIT(versions[i].number);
+    }
+    config->entry_count++;
+    return SEC_E_OK;
+}
+
+/*
+ * Those that hold for all connections first. On a server an entry with ALPN ids governs those that
+ * agree on one of them, in addition, and an optional one those that can go on under it; which they
+ * are shows when a ClientHello has come (tls_hello.c).
+ */
+static SECURITY_STATUS apply_restrictions(const struct osspi_schannel_auth *auth,
+                                          struct policy *policy,
+                                          struct osspi_schannel_config *config)
+{
+    SECURITY_STATUS status = SEC_E_OK;
     size_t general = 0;
 
-    for (size_t i = 0; i < auth->restriction_count; i++) {
+    for (size_t i = 0; status == SEC_E_OK && i < auth->restriction_count; i++) {
         const struct osspi_tls_restriction *restriction = &auth->restrictions[i];
-        SECURITY_STATUS status;
 
-        if (restriction->by_protocol ? !server : ++general > 1)
+        if (restriction->by_protocol ? !config->server : ++general > 1)
             return SEC_E_UNKNOWN_CREDENTIALS;
-        if (restriction->by_protocol && restriction->optional)
-            continue;
-        status = apply_restriction(restriction, server, policy);
-        if (status != SEC_E_OK)
-            return status;
+        if (!config->server || !(restriction->by_protocol || restriction->optional))
+            status = apply_restriction(restriction, config->server, policy);
     }
-    return SEC_E_OK;
+    if (status != SEC_E_OK || !config->server || auth->restriction_count == 0)
+        return status;
+    config->entries = osspi_alloc_array(auth->restriction_count, sizeof(*config->entries));
+    if (!config->entries)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    for (size_t i = 0; status == SEC_E_OK && i < auth->restriction_count; i++) {
+        const struct osspi_tls_restriction *restriction = &auth->restrictions[i];
+
+        if (restriction->by_protocol || restriction->optional)
+            status = keep_entry(restriction, policy, config);
+    }
+    return status;
 }
 
 SECURITY_STATUS osspi_schannel_apply_crypto(const struct osspi_schannel_auth *auth,
@@ -404,7 +454,7 @@ SECURITY_STATUS osspi_schannel_apply_crypto(const struct osspi_schannel_auth *au
         config->min_cipher_bits = auth->min_strength;
         config->max_cipher_bits = auth->max_strength;
         drop_suites(&policy, outside_strength, config);
-        status = apply_restrictions(auth, config->server, &policy);
+        status = apply_restrictions(auth, &policy, config);
         if (status != SEC_E_OK)
             return status;
     }

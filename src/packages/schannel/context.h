@@ -46,6 +46,42 @@ struct osspi_held_leg {
     uint64_t checksum;      /* of these bytes */
 };
 
+/** Bytes that were taken, to be told from others when they come again. */
+struct osspi_replay {
+    size_t len;
+    uint8_t digest[32]; /* SHA-256; undefined if len is 0 */
+};
+
+/** A leg that waits for its second entry, on the blocking lane. */
+struct osspi_paused_leg {
+    bool active;
+    struct osspi_replay taken; /* of its input, by the TLS library */
+};
+
+/** The caller was told SEC_I_INCOMPLETE_CREDENTIALS, and the handshake stands still until it comes
+ * back: with the same input, with none, or with what that leg called EXTRA. */
+struct osspi_awaited_credentials {
+    bool active;
+    struct osspi_replay taken; /* of that leg's input, by the TLS library or into the backlog */
+    struct osspi_replay rest;  /* EXTRA; len 0: none */
+};
+
+/** Whole records that the caller has given and the TLS library could not take yet. */
+struct osspi_backlog {
+    uint8_t *bytes; /* NULL: none */
+    size_t len, at; /* at: fed up to there */
+    bool in_input;  /* the leg under way has brought them again */
+};
+
+/** What may be asked about the peer while the handshake is under way; guarded by the lock. */
+struct osspi_peer_news {
+    struct osspi_lock lock;
+    bool asked; /* a CertificateRequest was seen, or sent */
+    struct osspi_der *issuers;
+    size_t issuer_count;
+    struct osspi_tls_check check;
+};
+
 /** What ApplyControlToken asked for. */
 struct osspi_wanted_alert {
     bool wanted;
@@ -59,14 +95,17 @@ struct osspi_schannel_context {
     char *target;               /* as the first leg gave it, or NULL */
     char name[OSSPI_NAME_SIZE]; /* normalised */
 
-    struct osspi_tls *tls;           /* both; NULL once record has taken it over */
-    bool heard;                      /* both; a record of the peer was fed */
-    bool shut;                       /* both; close_notify was made before the handshake's end */
-    bool closing;                    /* both; a closing alert was made, hence nothing is to come */
-    struct osspi_held_leg held;      /* both */
-    struct osspi_wanted_alert alert; /* both */
-    struct osspi_absorbed absorbed;  /* read */
-    bool peer_closed;                /* read */
+    struct osspi_tls *tls;          /* both; NULL once record has taken it over */
+    bool heard;                     /* both; a record of the peer was fed */
+    bool shut;                      /* both; close_notify was made before the handshake's end */
+    bool closing;                   /* both; a closing alert was made, hence nothing is to come */
+    struct osspi_held_leg held;     /* both */
+    struct osspi_paused_leg paused; /* both */
+    struct osspi_awaited_credentials awaited; /* both */
+    struct osspi_backlog backlog;             /* both */
+    struct osspi_wanted_alert alert;          /* both */
+    struct osspi_absorbed absorbed;           /* read */
+    bool peer_closed;                         /* read */
 
     struct osspi_tls_facts facts; /* constant once established, with the five below */
     const struct osspi_suite *suite;
@@ -74,6 +113,11 @@ struct osspi_schannel_context {
     struct osspi_record_sizes sizes;
     uint64_t granted; /* ISC_RET_ or ASC_RET_ */
     int64_t since;    /* unix seconds */
+
+    struct osspi_peer_news news;
+
+    struct osspi_lock lane_lock;
+    char lane_class[OSSPI_CLASS_NAME_SIZE]; /* guarded by lane_lock; "": the CPU lane */
 
     struct osspi_lock export_lock;
     struct osspi_export_request {
@@ -107,11 +151,20 @@ SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
                                        struct osspi_acquire *args);
 void osspi_schannel_clear_credential(struct osspi_credential *credential);
 
-/* ---- legs: leg.c ---- */
+/* ---- legs: leg.c and others, see leg.h ---- */
 
 SECURITY_STATUS osspi_schannel_initialize(struct osspi_context *context, struct osspi_leg *leg);
 SECURITY_STATUS osspi_schannel_accept(struct osspi_context *context, struct osspi_leg *leg);
 void osspi_schannel_clear_context(struct osspi_context *context);
+
+/* ---- lanes: lane.c ---- */
+
+/** The package's lane slot. Holds nothing but the context's lane_lock. */
+void osspi_schannel_lane(enum osspi_operation operation, struct osspi_credential *credential,
+                         struct osspi_context *context, struct osspi_lane_choice *ret_choice);
+
+/** The next leg starts on the blocking lane, in this class; NULL: on the CPU lane. */
+void osspi_schannel_lane_note(struct osspi_schannel_context *sc, const char *class_name);
 
 /* ---- their input: leg_input.c, pure functions ---- */
 
@@ -168,6 +221,14 @@ uint8_t osspi_header_alert(enum osspi_header_verdict verdict);
 
 /** FNV-1a: tells two inputs apart that a caller mixes up, no protection against anybody. */
 uint64_t osspi_input_checksum(const uint8_t *bytes, size_t len);
+
+/** Remembers bytes that were taken. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR. */
+SECURITY_STATUS osspi_replay_set(struct osspi_replay *replay, const uint8_t *bytes, size_t len);
+
+/** Do bytes start with those that were taken? SEC_E_OK; SEC_E_INVALID_TOKEN: no;
+ * SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR: it cannot be told. */
+SECURITY_STATUS osspi_replay_check(const struct osspi_replay *replay, const uint8_t *bytes,
+                                   size_t len);
 
 /** Remembers an absorbed record; is it the one at the start of bytes? */
 void osspi_absorbed_set(struct osspi_absorbed *absorbed, const uint8_t *record, size_t len);
@@ -230,6 +291,10 @@ SECURITY_STATUS osspi_schannel_set(struct osspi_context *context, uint32_t attri
                                    const void *buffer, size_t size);
 SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credential,
                                                 uint32_t attribute, void *buffer, size_t size);
+
+/* Answers to single attributes that are known during the handshake too. */
+SECURITY_STATUS osspi_attribute_issuers(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_check_result(struct osspi_schannel_context *sc, void *buffer);
 
 /* Answers to single attributes; the context is established. */
 SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, void *buffer);

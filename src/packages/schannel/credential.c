@@ -2,25 +2,25 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * Acquiring a Schannel credential: from the copy of the auth data (capture.h) to a configuration
- * that nothing changes any more.
+ * that nothing changes any more, and a set of certificates that later calls may replace
+ * (credential_change.c).
  *
  * Requests that cannot be honoured are refused, with the statuses that AcquireCredentialsHandle
- * has. Certificates named by hash: there is no store of them yet, so none is found
- * (SEC_E_NO_CREDENTIALS). Deferred validation is taken as immediate validation, which is stricter.
- * Revocation checks look at the lists that lie in the trust store, never at the network; where a
- * list is missing, the connection fails unless the IGNORE flags say otherwise.
+ * has. Looking for a certificate by its hash reads files, so that goes on on the blocking lane.
  */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cert/system_store.h"
 #include "packages/schannel/capture.h"
 #include "packages/schannel/context.h"
+#include "packages/schannel/credential_change.h"
+#include "packages/schannel/name.h"
+#include "packages/schannel/sni.h"
 
 #define DEFAULT_LIFESPAN_S 36000u
-#define FILETIME_PER_S     INT64_C(10000000)
-#define FILETIME_TO_UNIX_S INT64_C(11644473600)
 
 #define REVOCATION_CHECKS \
     (SCH_CRED_REVOCATION_CHECK_END_CERT | SCH_CRED_REVOCATION_CHECK_CHAIN | \
@@ -32,12 +32,11 @@ static void config_free(struct osspi_schannel_config *config)
 {
     if (!config)
         return;
-    for (size_t i = 0; i < config->identity_count; i++) {
-        if (config->identities[i].context)
-            CertFreeCertificateContext(config->identities[i].context);
-    }
-    osspi_free(config->identities);
+    for (size_t i = 0; i < config->entry_count; i++)
+        osspi_free(config->entries[i].protocols);
+    osspi_free(config->entries);
     osspi_der_array_free(config->roots, config->root_count);
+    osspi_free(config->principal);
     osspi_free(config);
 }
 
@@ -61,51 +60,64 @@ static SECURITY_STATUS check_flags(uint32_t flags)
     return SEC_E_OK;
 }
 
-/* ---- identities ---- */
+/* ---- certificates ---- */
 
-static int64_t unix_from_filetime(const FILETIME *time)
+SECURITY_STATUS osspi_principal_normalise(const char *principal, char **ret_name)
 {
-    uint64_t ticks = (uint64_t)time->dwHighDateTime << 32 | time->dwLowDateTime;
+    char name[OSSPI_NAME_SIZE];
+    bool is_ip;
 
-    return (int64_t)(ticks / (uint64_t)FILETIME_PER_S) - FILETIME_TO_UNIX_S;
+    *ret_name = NULL;
+    if (!principal || principal[0] == '\0')
+        return SEC_E_OK;
+    if (osspi_name_normalise(principal, name, &is_ip) != SEC_E_OK || is_ip)
+        return SEC_E_UNKNOWN_CREDENTIALS; /* no client can ask for it by server name */
+    *ret_name = osspi_strdup(name);
+    return *ret_name ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
 
-/* Takes the reference over. */
-static SECURITY_STATUS set_identity(struct osspi_identity *identity, PCCERT_CONTEXT context)
+SECURITY_STATUS osspi_schannel_certificate(struct osspi_schannel_auth *auth, size_t index,
+                                           PCCERT_CONTEXT *ret_context)
 {
-    identity->context = context;
-    identity->leaf = osspi_certificate_der(context);
-    identity->key = osspi_certificate_key(context);
-    if (identity->key.len == 0)
-        return SEC_E_NO_CREDENTIALS;
-    identity->chain_count = osspi_certificate_chain(context, identity->chain, OSSPI_MAX_CHAIN);
-    if (identity->chain_count > OSSPI_MAX_CHAIN)
-        return SEC_E_UNKNOWN_CREDENTIALS;
-    return SEC_E_OK;
+    const struct osspi_cert_hash *hash = &auth->hash;
+
+    if (!hash->given) {
+        *ret_context = OSSPI_TAKE(auth->certificates[index]);
+        return SEC_E_OK;
+    }
+    return osspi_system_store_find(hash->machine, hash->store, hash->sha1, ret_context);
 }
 
-static SECURITY_STATUS take_identities(struct osspi_schannel_auth *auth,
-                                       struct osspi_schannel_config *config)
+size_t osspi_schannel_certificate_count(const struct osspi_schannel_auth *auth)
 {
-    SECURITY_STATUS status = SEC_E_OK;
+    return auth->hash.given ? 1 : auth->certificate_count;
+}
 
-    if (auth->by_hash)
-        return SEC_E_NO_CREDENTIALS;
-    config->identities = osspi_alloc_array(auth->certificate_count, sizeof(*config->identities));
-    if (!config->identities)
-        return SEC_E_INSUFFICIENT_MEMORY;
-    config->identity_count = auth->certificate_count;
-    for (size_t i = 0; status == SEC_E_OK && i < config->identity_count; i++)
-        status = set_identity(&config->identities[i], OSSPI_TAKE(auth->certificates[i]));
-    if (status == SEC_E_OK && config->identity_count > 0)
-        config->not_after = unix_from_filetime(&config->identities[0].context->pCertInfo->NotAfter);
+static SECURITY_STATUS make_set(struct osspi_schannel_auth *auth,
+                                const struct osspi_schannel_config *config,
+                                struct osspi_identity_set **ret_set)
+{
+    const size_t count = auth ? osspi_schannel_certificate_count(auth) : 0;
+    struct osspi_identity_set *set osspi_auto(osspi_identity_set_unrefp) =
+        osspi_identity_set_new(count, config->server, config->flags & SCH_SEND_ROOT_CERT);
+    SECURITY_STATUS status = set ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+
+    for (size_t i = 0; status == SEC_E_OK && i < count; i++) {
+        PCCERT_CONTEXT context;
+
+        status = osspi_schannel_certificate(auth, i, &context);
+        if (status == SEC_E_OK)
+            status = osspi_identity_set_add(set, context, config->principal, false);
+    }
+    if (status == SEC_E_OK)
+        *ret_set = OSSPI_TAKE(set);
     return status;
 }
 
 /* ---- the configuration ---- */
 
 static SECURITY_STATUS make_config(struct osspi_schannel_auth *auth, bool server,
-                                   struct osspi_schannel_config **ret_config)
+                                   const char *principal, struct osspi_schannel_config **ret_config)
 {
     struct osspi_schannel_config *config osspi_auto(config_freep) = osspi_alloc(sizeof(*config));
     SECURITY_STATUS status;
@@ -113,7 +125,6 @@ static SECURITY_STATUS make_config(struct osspi_schannel_auth *auth, bool server
     if (!config)
         return SEC_E_INSUFFICIENT_MEMORY;
     config->server = server;
-    config->not_after = INT64_MAX;
     config->session_lifespan_s = DEFAULT_LIFESPAN_S;
     status = auth ? check_flags(auth->flags) : SEC_E_OK;
     if (status == SEC_E_OK)
@@ -126,7 +137,9 @@ static SECURITY_STATUS make_config(struct osspi_schannel_auth *auth, bool server
         config->roots = OSSPI_TAKE(auth->roots);
         config->root_count = auth->root_count;
         config->has_roots = auth->has_roots;
-        status = take_identities(auth, config);
+        /* Without the flag a principal means nothing to Schannel. */
+        if (server && (auth->flags & SCH_CRED_SNI_CREDENTIAL))
+            status = osspi_principal_normalise(principal, &config->principal);
     }
     if (status == SEC_E_OK)
         *ret_config = OSSPI_TAKE(config);
@@ -134,17 +147,18 @@ static SECURITY_STATUS make_config(struct osspi_schannel_auth *auth, bool server
 }
 
 /*
- * What a session may be resumed under: every process that holds the same identities, roots and
- * policy gets the same value, so that ticket keys can be shared. The numbers stand in a fixed
- * order behind each other; each part has a fixed size, so no two lists look alike.
+ * What a session may be resumed under, but for the certificates: every process that has the same
+ * roots and policy gets the same value, so that ticket keys can be shared. The numbers stand in a
+ * fixed order behind each other; each part has a fixed size, so no two lists look alike. That other
+ * names are known (SNI) is no part of it.
  */
 static SECURITY_STATUS make_session_context(struct osspi_schannel_credential *credential)
 {
     const struct osspi_schannel_config *config = credential->config;
-    uint64_t numbers[] = {config->server,         config->min_version, config->max_version,
-                          config->flags,          config->suites,      config->disabled_groups,
-                          config->identity_count, config->root_count,  config->has_roots};
-    size_t len = sizeof(numbers) + 32 * (config->identity_count + config->root_count);
+    uint64_t numbers[] = {config->server,     config->min_version, config->max_version,
+                          config->flags,      config->suites,      config->disabled_groups,
+                          config->root_count, config->has_roots,   config->disabled_schemes};
+    size_t len = sizeof(numbers) + 32 * config->root_count;
     uint8_t *bytes osspi_auto(osspi_freep) = osspi_alloc(len);
     uint8_t *at = bytes;
     SECURITY_STATUS status = SEC_E_OK;
@@ -153,13 +167,42 @@ static SECURITY_STATUS make_session_context(struct osspi_schannel_credential *cr
         return SEC_E_INSUFFICIENT_MEMORY;
     memcpy(at, numbers, sizeof(numbers));
     at += sizeof(numbers);
-    for (size_t i = 0; i < config->identity_count; i++, at += 32)
-        osspi_certificate_fingerprint(config->identities[i].context, at);
     for (size_t i = 0; status == SEC_E_OK && i < config->root_count; i++, at += 32)
         status = osspi_tls_sha256(config->roots[i].bytes, config->roots[i].len, at);
     if (status == SEC_E_OK)
         status = osspi_tls_sha256(bytes, len, credential->session_context);
     return status;
+}
+
+void osspi_credential_expiry(const struct osspi_identity_set *set, TimeStamp *ret_expiry)
+{
+    if (set->not_after < INT64_MAX)
+        ret_expiry->QuadPart = (LONGLONG)osspi_local_filetime_from_unix(set->not_after);
+}
+
+/* Opening a key in a device may take its time, and so may reading files: not on the CPU lane. Asked
+ * before anything is taken out of the auth data. */
+static bool has_to_wait(const struct osspi_schannel_auth *auth)
+{
+    if (auth && auth->hash.given)
+        return true;
+    for (size_t i = 0; auth && i < auth->certificate_count; i++) {
+        if (auth->certificates[i] && osspi_certificate_token(auth->certificates[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A device decrypts for the key exchange by RSA in a way that TLS cannot live with: what its
+ * padding check says must not show. OpenSSL has no such call to an engine. */
+static SECURITY_STATUS leave_to_device(struct osspi_schannel_config *config, const char *class_name)
+{
+    config->blocking_class = class_name;
+    for (size_t i = 0; class_name && config->server && i < osspi_suite_count(); i++) {
+        if (osspi_algorithm_equal(osspi_suite_at(i)->exchange, "RSA"))
+            config->suites &= ~((osspi_suite_set)1 << i);
+    }
+    return config->suites ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
 }
 
 SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
@@ -177,22 +220,35 @@ SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
         return SEC_E_UNKNOWN_CREDENTIALS;
     if (server && !auth)
         return SEC_E_NO_CREDENTIALS;
-    status = make_config(auth, server, &own->config);
+    if (args->lane == OSSPI_LANE_CPU && has_to_wait(auth)) {
+        own->acquire_class = auth->hash.given ? "store" : OSSPI_TOKEN_CLASS;
+        return OSSPI_WANT_BLOCKING;
+    }
+    status = make_config(auth, server, args->principal, &own->config);
+    if (status == SEC_E_OK)
+        status = make_set(auth, own->config, &own->state.identities);
+    if (status == SEC_E_OK)
+        status = leave_to_device(own->config, own->state.identities->blocking_class);
     if (status != SEC_E_OK)
         return status;
     own->id = atomic_fetch_add(&last_id, 1) + 1;
+    own->user = osspi_tls_user();
     status = make_session_context(own);
     if (status == SEC_E_OK)
         status = osspi_tls_credential_check(own);
-    if (status == SEC_E_OK && own->config->not_after < INT64_MAX)
-        args->expiry.QuadPart = (LONGLONG)osspi_local_filetime_from_unix(own->config->not_after);
-    return status;
+    if (status != SEC_E_OK)
+        return status;
+    osspi_credential_expiry(own->state.identities, &args->expiry);
+    if (server && (own->config->flags & SCH_CRED_SNI_CREDENTIAL))
+        osspi_sni_add(own);
+    return SEC_E_OK;
 }
 
 void osspi_schannel_clear_credential(struct osspi_credential *credential)
 {
     struct osspi_schannel_credential *own = credential->data;
 
+    osspi_sni_remove(own);
     if (own->config)
         osspi_tls_credential_clear(own);
     config_free(own->config);
@@ -254,6 +310,14 @@ static DWORD protocol_bits(const struct osspi_schannel_config *config)
     return config->server ? bits : bits << 1;
 }
 
+static bool has_certificate(struct osspi_schannel_credential *own)
+{
+    struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
+
+    osspi_credential_state_get(own, &state);
+    return state.identities->count > 0;
+}
+
 SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credential,
                                                 uint32_t attribute, void *buffer, size_t size)
 {
@@ -276,9 +340,8 @@ SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credent
         ((SecPkgCred_SupportedProtocols *)buffer)->grbitProtocol = protocol_bits(config);
         return SEC_E_OK;
     case SECPKG_CRED_ATTR_NAMES:
-        if (config->identity_count == 0)
-            return SEC_E_NO_CREDENTIALS;
-        return SEC_E_UNSUPPORTED_FUNCTION;
+        return has_certificate(credential->data) ? SEC_E_UNSUPPORTED_FUNCTION
+                                                 : SEC_E_NO_CREDENTIALS;
     default:
         return SEC_E_UNSUPPORTED_FUNCTION;
     }

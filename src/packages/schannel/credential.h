@@ -4,9 +4,11 @@
  * A Schannel credential: what SCHANNEL_CRED or SCH_CREDENTIALS asked for, in plain terms, and the
  * TLS library's configuration made from it, one per crypto shard, lazily.
  *
- * The plain part (struct osspi_schannel_config) is made by capture_auth in credential.c, is
- * constant afterwards, and holds everything as DER and PKCS#8, so that a forked child can build its
- * own TLS configuration from it. The per-shard part is the TLS side's (shard.c).
+ * The plain part (struct osspi_schannel_config) is made when the credential is acquired and is
+ * constant afterwards. What may change later (certificates, ticket keys, the policy for client
+ * certificates) hangs beside it in objects that are replaced as a whole; each change starts a new
+ * generation, and configurations of an older one serve no new connection. All is held as DER and
+ * PKCS#8, so that a forked child can build its own TLS configuration from it.
  */
 #ifndef OSSPI_SCHANNEL_CREDENTIAL_H
 #define OSSPI_SCHANNEL_CREDENTIAL_H
@@ -17,11 +19,8 @@
 #include <stdint.h>
 
 #include "base/lock.h"
-#include "cert/certificate.h"
+#include "packages/schannel/identity.h"
 #include "packages/schannel/tls.h"
-
-#define OSSPI_MAX_SHARDS 16u
-#define OSSPI_MAX_CHAIN  16u
 
 /* Key exchange groups that a credential can switch off. */
 #define OSSPI_GROUP_X25519 0x01u
@@ -36,45 +35,85 @@
 /* Cipher suites as a set of bits, in the order of cipher.c's table. */
 typedef uint64_t osspi_suite_set;
 
-/** One certificate with key that the credential may present. */
-struct osspi_identity {
-    PCCERT_CONTEXT context;     /* a reference; holds DER, PKCS#8 and chain */
-    struct osspi_der_view leaf; /* views into context */
-    struct osspi_der_view key;  /* PKCS#8 */
-    struct osspi_der_view chain[OSSPI_MAX_CHAIN];
-    size_t chain_count;
+#define OSSPI_VERSION_BIT(number) (1u << ((number)-0x0301))
+
+/** Restrictions that hold for some connections of a server only: those that agree on one of the
+ * protocols, or (optional) those that can go on under them. */
+struct osspi_tls_entry {
+    bool optional;
+    uint8_t *protocols; /* ALPN ids in wire form; NULL: all connections */
+    size_t protocols_len;
+    uint32_t versions_off; /* OSSPI_VERSION_BIT() */
+    osspi_suite_set suites_off;
+    uint32_t groups_off;  /* OSSPI_GROUP_ */
+    uint32_t schemes_off; /* signature.h */
 };
 
 struct osspi_schannel_config {
     bool server;
     uint16_t min_version; /* 0x0303 or 0x0304 (0x0301, 0x0302 when asked for by name) */
     uint16_t max_version;
-    uint32_t flags;              /* SCH_CRED_..., SCH_USE_..., as given */
-    uint32_t session_lifespan_s; /* 36000 by default */
-    osspi_suite_set suites;      /* allowed suites, both versions; never empty */
-    uint32_t disabled_groups;    /* OSSPI_GROUP_ bits that may not be negotiated; never all */
+    uint32_t flags; /* SCH_CRED_..., SCH_USE_..., as given */
+    /* Class of the blocking lane under which every leg of the handshake runs from its start (a key
+     * that lives in a device: "pkcs11"); static text. NULL: the CPU lane, as long as it goes. */
+    const char *_Atomic blocking_class; /* the one member that changes: with the certificates */
+    uint32_t session_lifespan_s;        /* 36000 by default */
+    osspi_suite_set suites;             /* allowed suites, both versions; never empty */
+    uint32_t disabled_groups;  /* OSSPI_GROUP_ bits that may not be negotiated; never all */
+    uint32_t disabled_schemes; /* signature schemes that may not be (signature.h); never all */
     uint32_t min_cipher_bits, max_cipher_bits; /* 0: no limit */
-    struct osspi_identity *identities;
-    size_t identity_count;
-    struct osspi_der *roots; /* hRootStore's certificates */
+    struct osspi_der *roots;                   /* hRootStore's certificates */
     size_t root_count;
-    bool has_roots;    /* hRootStore was given (even if empty) */
-    int64_t not_after; /* of the first identity, unix seconds; INT64_MAX: none */
+    bool has_roots;  /* hRootStore was given (even if empty) */
+    char *principal; /* server with SCH_CRED_SNI_CREDENTIAL: the host it is for, normalised */
+    struct osspi_tls_entry *entries; /* server: what depends on the connection */
+    size_t entry_count;
+};
+
+/** SECPKG_ATTR_CLIENT_CERT_POLICY: how a server treats client certificates. */
+struct osspi_client_policy {
+    bool request; /* also when a leg does not ask for it with ASC_REQ_MUTUAL_AUTH */
+    bool require; /* without one the handshake fails */
+    bool omit_usage;
+    uint32_t flags_off, flags_on; /* SCH_CRED_...: what changes of the credential's */
 };
 
 /** TLS configuration of one shard (defined in shard.c). */
 struct osspi_tls_config;
 
-struct osspi_schannel_credential {
-    struct osspi_schannel_config *config; /* owned; constant after acquire */
-    uint64_t id;                          /* unique in the process; names it in the session cache */
-    /* Fingerprint of identities, policy and protocol range: the session id context, equal in all
-     * processes that hold the same credential. Constant after acquire. */
-    uint8_t session_context[32];
-    struct osspi_lock lock;
-    uint32_t epoch;                                    /* fork epoch of shards[]; guarded by lock */
-    struct osspi_tls_config *shards[OSSPI_MAX_SHARDS]; /* guarded by lock; made once per epoch */
+struct osspi_ticket_ring; /* ticket.h */
+
+/** What may change of a credential, as a whole. The pointers are references. */
+struct osspi_credential_state {
+    uint64_t generation;
+    struct osspi_identity_set *identities; /* never NULL once acquired */
+    struct osspi_ticket_ring *tickets;     /* NULL: the process's keys */
+    struct osspi_client_policy policy;
 };
+
+struct osspi_schannel_credential {
+    const char *acquire_class; /* of the blocking lane, while it is acquired there; static text */
+    struct osspi_schannel_config *config; /* owned; constant after acquire */
+    uint64_t id;                          /* unique in the process; constant */
+    uint32_t user;                        /* fsuid of who acquired it, UINT32_MAX: unknown */
+    /* Fingerprint of policy, roots and protocol range. With those of the certificates in use it
+     * makes the session id context, equal in all processes with such a credential. Constant. */
+    uint8_t session_context[32];
+    struct osspi_lock change_lock; /* held while a change is prepared, so that none is lost */
+    struct osspi_lock lock;
+    struct osspi_credential_state state;               /* guarded by lock */
+    uint32_t epoch;                                    /* fork epoch of shards[]; guarded by lock */
+    struct osspi_tls_config *shards[OSSPI_MAX_SHARDS]; /* of state's generation; guarded by lock */
+    struct osspi_schannel_credential *_Atomic next_sni; /* see sni.h; guarded by its lock */
+};
+
+/** Takes references on what is current; clear drops them. Thread-safe. */
+void osspi_credential_state_get(struct osspi_schannel_credential *credential,
+                                struct osspi_credential_state *ret_state);
+void osspi_credential_state_clear(struct osspi_credential_state *state);
+
+/** Names the sessions that a client has made with the certificates of now. Thread-safe. */
+uint64_t osspi_credential_sessions(struct osspi_schannel_credential *credential);
 
 /* ---- TLS side (shard.c) ---- */
 
@@ -87,6 +126,14 @@ uint32_t osspi_shard_count(void);
  * SEC_E_ALGORITHM_MISMATCH; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR.
  */
 SECURITY_STATUS osspi_tls_credential_check(struct osspi_schannel_credential *credential);
+
+/**
+ * Exchanges the credential's state for *state, which then holds the old one, after the same checks;
+ * on failure both are as they were. The caller holds credential->change_lock, and has got *state
+ * since. Connections that exist keep the old state. Statuses of osspi_tls_credential_check().
+ */
+SECURITY_STATUS osspi_tls_credential_change(struct osspi_schannel_credential *credential,
+                                            struct osspi_credential_state *state);
 
 /** Frees the per-shard configurations of this process's epoch. */
 void osspi_tls_credential_clear(struct osspi_schannel_credential *credential);

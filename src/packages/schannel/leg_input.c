@@ -206,6 +206,30 @@ uint64_t osspi_input_checksum(const uint8_t *bytes, size_t len)
     return sum;
 }
 
+/* ---- bytes that come again ---- */
+
+SECURITY_STATUS osspi_replay_set(struct osspi_replay *replay, const uint8_t *bytes, size_t len)
+{
+    replay->len = len;
+    return len > 0 ? osspi_tls_sha256(bytes, len, replay->digest) : SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_replay_check(const struct osspi_replay *replay, const uint8_t *bytes,
+                                   size_t len)
+{
+    uint8_t digest[sizeof(replay->digest)];
+    SECURITY_STATUS status;
+
+    if (replay->len == 0)
+        return SEC_E_OK;
+    if (len < replay->len)
+        return SEC_E_INVALID_TOKEN;
+    status = osspi_tls_sha256(bytes, replay->len, digest);
+    if (status != SEC_E_OK)
+        return status;
+    return memcmp(digest, replay->digest, sizeof(digest)) == 0 ? SEC_E_OK : SEC_E_INVALID_TOKEN;
+}
+
 /* ---- absorbed records ---- */
 
 /* Where the tail of a record of len bytes begins; a short one is compared from its start. */

@@ -10,8 +10,11 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <limits.h>
+#include <stdatomic.h>
 
 #include "base/memory.h"
+#include "cert/pkcs11.h"
+#include "core/exit.h"
 #include "packages/schannel/tls_internal.h"
 
 X509 *osspi_material_certificate(OSSL_LIB_CTX *libctx, const uint8_t *der, size_t len)
@@ -38,9 +41,49 @@ static EVP_PKEY *load_key(OSSL_LIB_CTX *libctx, const struct osspi_der_view *vie
     return d2i_AutoPrivateKey_ex(NULL, &end, (long)view->len, libctx, NULL);
 }
 
-static SECURITY_STATUS load_chain(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
-                                  bool send_root, STACK_OF(X509) * chain)
+/* The exit handler has to run before a module's end does. The engine loads it when the first key is
+ * opened, so this comes behind. */
+static void arm_exit(void)
 {
+    static _Atomic uint32_t armed; /* osspi_token_starts() when it was done last */
+    const uint32_t starts = osspi_token_starts();
+
+    if (atomic_exchange(&armed, starts) != starts)
+        osspi_exit_arm();
+}
+
+/* A key in a device is opened in a library context of its own and works in all of them. */
+static SECURITY_STATUS find_key(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
+                                EVP_PKEY **ret_key)
+{
+    if (identity->token != NULL) {
+        const SECURITY_STATUS status = osspi_token_open(identity->token, ret_key);
+        arm_exit();
+        /* What OsspiLoadCertificate tells apart is one to AcquireCredentialsHandle. */
+        return status == SEC_E_OK || status == SEC_E_INSUFFICIENT_MEMORY ? status
+                                                                         : SEC_E_NO_CREDENTIALS;
+    }
+    *ret_key = load_key(libctx, &identity->key);
+    return *ret_key != NULL ? SEC_E_OK : osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
+}
+
+/* There is room for it. */
+static bool note_sent(struct osspi_material *material, const struct osspi_der_view *der)
+{
+    struct osspi_der *place = &material->sent[material->sent_count];
+
+    place->bytes = osspi_memdup(der->bytes, der->len);
+    place->len = der->len;
+    material->sent_count += place->bytes != NULL;
+    return place->bytes != NULL;
+}
+
+static SECURITY_STATUS load_chain(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
+                                  bool send_root, struct osspi_material *material)
+{
+    material->sent = osspi_alloc_array(1 + identity->chain_count, sizeof(*material->sent));
+    if (material->sent == NULL || !note_sent(material, &identity->leaf))
+        return SEC_E_INSUFFICIENT_MEMORY;
     for (size_t i = 0; i < identity->chain_count; i++) {
         const struct osspi_der_view *der = &identity->chain[i];
         X509 *issuer = osspi_material_certificate(libctx, der->bytes, der->len);
@@ -49,8 +92,10 @@ static SECURITY_STATUS load_chain(OSSL_LIB_CTX *libctx, const struct osspi_ident
         /* Who trusts a root has it: sending it is wasted unless the caller wants that. */
         if (!send_root && X509_self_signed(issuer, 0) == 1) {
             X509_free(issuer);
-        } else if (!sk_X509_push(chain, issuer)) {
+        } else if (!sk_X509_push(material->chain, issuer)) {
             X509_free(issuer);
+            return SEC_E_INSUFFICIENT_MEMORY;
+        } else if (!note_sent(material, der)) {
             return SEC_E_INSUFFICIENT_MEMORY;
         }
     }
@@ -62,6 +107,9 @@ void osspi_material_clear(struct osspi_material *material)
     X509_free(material->leaf);
     EVP_PKEY_free(material->key);
     sk_X509_pop_free(material->chain, X509_free);
+    for (size_t i = 0; i < material->sent_count; i++)
+        osspi_free(material->sent[i].bytes);
+    osspi_free(material->sent);
     *material = (struct osspi_material){0};
 }
 
@@ -75,17 +123,17 @@ SECURITY_STATUS osspi_material_load(OSSL_LIB_CTX *libctx, const struct osspi_ide
     ERR_clear_error();
     if (material.chain == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
-    if (identity->key.len == 0)
+    if (identity->key.len == 0 && identity->token == NULL)
         return SEC_E_NO_CREDENTIALS;
     material.leaf = osspi_material_certificate(libctx, identity->leaf.bytes, identity->leaf.len);
     if (material.leaf == NULL)
         return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
-    material.key = load_key(libctx, &identity->key);
-    if (material.key == NULL)
-        return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
+    SECURITY_STATUS status = find_key(libctx, identity, &material.key);
+    if (status != SEC_E_OK)
+        return status;
     if (X509_check_private_key(material.leaf, material.key) != 1)
         return osspi_tls_queue_status(SEC_E_NO_CREDENTIALS);
-    const SECURITY_STATUS status = load_chain(libctx, identity, send_root, material.chain);
+    status = load_chain(libctx, identity, send_root, &material);
     if (status != SEC_E_OK)
         return status;
     *ret = material;

@@ -14,12 +14,15 @@
 #include <stdint.h>
 
 #include "packages/schannel/credential.h"
+#include "packages/schannel/tls.h"
 
 /** A certificate with its key and the issuers to send with it; owned. */
 struct osspi_material {
     X509 *leaf;
     EVP_PKEY *key;
     STACK_OF(X509) * chain; /* never NULL */
+    struct osspi_der *sent; /* leaf and chain as they are sent */
+    size_t sent_count;
 };
 
 /** Parses DER into an object of the library context; NULL: malformed, trailing bytes, no memory. */

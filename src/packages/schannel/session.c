@@ -16,6 +16,7 @@
 #include "packages/schannel/credential.h"
 #include "packages/schannel/name.h"
 #include "packages/schannel/shard.h"
+#include "packages/schannel/verify.h"
 
 #define BUCKETS      512u
 #define MAX_SESSIONS 1024u
@@ -304,9 +305,12 @@ void osspi_schannel_empty_cache(const char *target)
     char name[OSSPI_NAME_SIZE];
     bool is_ip;
 
-    if (target == NULL)
+    if (target == NULL) {
         drop_matching(NULL, NULL);
-    else if (osspi_name_normalise(target, name, &is_ip) == SEC_E_OK)
+        osspi_verify_forget();
+        return;
+    }
+    if (osspi_name_normalise(target, name, &is_ip) == SEC_E_OK)
         drop_matching(NULL, name);
     else
         drop_matching(NULL, target);

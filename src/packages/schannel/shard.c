@@ -25,8 +25,8 @@
 #include "base/cpu.h"
 #include "base/foreign.h"
 #include "base/memory.h"
+#include "cert/roots.h"
 #include "core/exit.h"
-#include "core/options.h"
 #include "packages/schannel/credential.h"
 #include "packages/schannel/tls_internal.h"
 
@@ -256,22 +256,6 @@ struct osspi_shard *osspi_shard_get(uint32_t index)
 
 /* ---- trust ---- */
 
-/* What the application configured, else what OpenSSL's own programs use. secure_getenv: a program
- * with more rights than its caller does not let the caller choose whom it trusts. */
-static void choose_trust(const char **ret_file, const char **ret_dir)
-{
-    *ret_file = osspi_options_trust_file();
-    *ret_dir = osspi_options_trust_dir();
-    if (*ret_file != NULL || *ret_dir != NULL)
-        return;
-    *ret_file = secure_getenv(X509_get_default_cert_file_env());
-    *ret_dir = secure_getenv(X509_get_default_cert_dir_env());
-    if (*ret_file == NULL)
-        *ret_file = X509_get_default_cert_file();
-    if (*ret_dir == NULL)
-        *ret_dir = X509_get_default_cert_dir();
-}
-
 /* OpenSSL would wait for the writer of a pipe, and read a device that has no end for ever. */
 static bool is_readable(const char *file)
 {
@@ -302,7 +286,7 @@ static bool load_trust(struct osspi_shard *shard, X509_STORE *store)
 {
     const char *file, *dir;
 
-    choose_trust(&file, &dir);
+    osspi_roots_paths(&file, &dir);
     if (file != NULL && is_readable(file) &&
         X509_STORE_load_file_ex(store, file, shard->libctx, NULL) != 1 &&
         osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)

@@ -135,7 +135,9 @@ static int seal(uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX 
 {
     const EVP_CIPHER *algorithm = tls->config->shard->ticket_cipher;
 
-    if (!osspi_ticket_sealing_key((int64_t)time(NULL), key))
+    if (tls->config->tickets != NULL)
+        osspi_ticket_ring_seal(tls->config->tickets, key);
+    else if (!osspi_ticket_sealing_key((int64_t)time(NULL), key))
         return 0; /* no ticket, no harm */
     memcpy(name, key->name, OSSPI_TICKET_NAME);
     if (!random_bytes(iv, (size_t)EVP_CIPHER_get_iv_length(algorithm)) ||
@@ -149,9 +151,11 @@ static int seal(uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX 
 static int open_ticket(const uint8_t *name, const uint8_t *iv, EVP_CIPHER_CTX *cipher,
                        EVP_MAC_CTX *mac, const struct osspi_tls *tls, struct osspi_ticket_key *key)
 {
+    const struct osspi_ticket_ring *ring = tls->config->tickets;
     bool old;
 
-    if (!osspi_ticket_opening_key((int64_t)time(NULL), name, key, &old))
+    if (ring != NULL ? !osspi_ticket_ring_open(ring, name, key, &old)
+                     : !osspi_ticket_opening_key((int64_t)time(NULL), name, key, &old))
         return 0;
     if (EVP_DecryptInit_ex2(cipher, tls->config->shard->ticket_cipher, key->cipher, iv, NULL) !=
             1 ||
@@ -175,16 +179,41 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 
 /* ---- what we add ---- */
 
-#define MEMO_VERSION 1u
-#define NO_IDENTITY  0xffu
+/*
+ * Behind a version byte, in network order: another process, or another machine, that was given the
+ * same keys reads it too.
+ */
+#define MEMO_VERSION 2u
+#define MEMO_SIZE    (1u + sizeof(((struct memo *)0)->identity) + 8u + 8u)
 
-/* Stays inside the sealed ticket, which only this process opens: no byte order to agree on. */
 struct memo {
-    uint8_t version;
-    uint8_t identity;
-    int64_t expires;   /* first handshake and lifespan */
-    int64_t not_after; /* first notAfter of the client's chain */
+    uint8_t identity[32]; /* fingerprint of the certificate presented; zeros: unknown */
+    int64_t expires;      /* first handshake and lifespan */
+    int64_t not_after;    /* first notAfter of the client's chain */
 };
+
+static uint8_t *put_time(uint8_t *at, int64_t time)
+{
+    for (int shift = 56; shift >= 0; shift -= 8)
+        *at++ = (uint8_t)((uint64_t)time >> shift);
+    return at;
+}
+
+static int64_t get_time(const uint8_t *at)
+{
+    uint64_t time = 0;
+
+    for (size_t i = 0; i < 8; i++)
+        time = time << 8 | at[i];
+    return (int64_t)time;
+}
+
+static void write_memo(const struct memo *memo, uint8_t bytes[MEMO_SIZE])
+{
+    bytes[0] = MEMO_VERSION;
+    memcpy(bytes + 1, memo->identity, sizeof(memo->identity));
+    (void)put_time(put_time(bytes + 1 + sizeof(memo->identity), memo->expires), memo->not_after);
+}
 
 static bool read_memo(const SSL_SESSION *session, struct memo *ret)
 {
@@ -193,19 +222,28 @@ static bool read_memo(const SSL_SESSION *session, struct memo *ret)
 
     if (session == NULL ||
         SSL_SESSION_get0_ticket_appdata((SSL_SESSION *)(uintptr_t)session, &data, &len) != 1 ||
-        len != sizeof(*ret) || data == NULL)
+        len != MEMO_SIZE || data == NULL || *(const uint8_t *)data != MEMO_VERSION)
         return false;
-    memcpy(ret, data, sizeof(*ret));
-    return ret->version == MEMO_VERSION;
+    const uint8_t *at = (const uint8_t *)data + 1;
+    memcpy(ret->identity, at, sizeof(ret->identity));
+    ret->expires = get_time(at + sizeof(ret->identity));
+    ret->not_after = get_time(at + sizeof(ret->identity) + 8);
+    return true;
 }
 
-int osspi_ticket_identity(const SSL_SESSION *session)
+int osspi_ticket_identity(const struct osspi_tls *tls, const SSL_SESSION *session)
 {
+    const struct osspi_identity_set *set;
     struct memo memo;
 
-    if (!read_memo(session, &memo) || memo.identity == NO_IDENTITY)
+    (void)osspi_tls_materials(tls, &set);
+    if (!read_memo(session, &memo))
         return -1;
-    return memo.identity;
+    for (size_t i = 0; i < set->count; i++) {
+        if (memcmp(set->items[i]->fingerprint, memo.identity, sizeof(memo.identity)) == 0)
+            return (int)i;
+    }
+    return -1;
 }
 
 /* A ticket is about to be sealed. A resumed session has its memo already; it goes on. */
@@ -213,18 +251,22 @@ static int on_issue(SSL *ssl, void *argument)
 {
     const struct osspi_tls *tls = osspi_tls_of(ssl);
     SSL_SESSION *session = SSL_get_session(ssl);
+    const struct osspi_identity_set *set;
+    uint8_t bytes[MEMO_SIZE];
     struct memo memo;
     (void)argument;
 
     if (read_memo(session, &memo))
         return 1;
-    memset(&memo, 0, sizeof(memo)); /* padding too: it is sent, if under seal */
     const int identity = osspi_tls_identity_in_use(tls);
-    memo.version = MEMO_VERSION;
-    memo.identity = identity >= 0 && identity < (int)NO_IDENTITY ? (uint8_t)identity : NO_IDENTITY;
+    (void)osspi_tls_materials(tls, &set);
+    memset(memo.identity, 0, sizeof(memo.identity));
+    if (identity >= 0)
+        memcpy(memo.identity, set->items[identity]->fingerprint, sizeof(memo.identity));
     memo.expires = tls->origin.expires;
     memo.not_after = tls->origin.not_after;
-    return SSL_SESSION_set1_ticket_appdata(session, &memo, sizeof(memo));
+    write_memo(&memo, bytes);
+    return SSL_SESSION_set1_ticket_appdata(session, bytes, sizeof(bytes));
 }
 
 static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
@@ -244,13 +286,15 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
-bool osspi_ticket_enable(SSL_CTX *ctx)
+bool osspi_ticket_enable(SSL_CTX *ctx, const struct osspi_ticket_ring *ring)
 {
     struct osspi_ticket_key key;
 
     /* Now, so that all children that are forked with the credential seal with one key. */
-    (void)osspi_ticket_sealing_key((int64_t)time(NULL), &key);
-    osspi_secure_zero(&key, sizeof(key));
+    if (ring == NULL) {
+        (void)osspi_ticket_sealing_key((int64_t)time(NULL), &key);
+        osspi_secure_zero(&key, sizeof(key));
+    }
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket_key) == 1 &&
            SSL_CTX_set_session_ticket_cb(ctx, on_issue, on_opened, NULL) == 1;
 }

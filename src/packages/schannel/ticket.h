@@ -5,16 +5,22 @@
  * checked before one is honoured. The server keeps no sessions.
  *
  * Keys are one set for the process, shared by all shards and credentials, and rotate by themselves.
- * A forked child goes on with its parent's keys until its own next rotation. Thread-safe.
+ * A forked child goes on with its parent's keys until its own next rotation. A credential may have
+ * keys of its own instead (SECPKG_ATTR_SESSION_TICKET_KEYS), a ring: several processes or machines
+ * that are given the same one open each other's tickets, and who gives them rotates them.
+ * Thread-safe.
  */
 #ifndef OSSPI_SCHANNEL_TICKET_H
 #define OSSPI_SCHANNEL_TICKET_H
 
 #include <openssl/ssl.h>
+#include <schannel.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define OSSPI_TICKET_NAME 16u
+#define OSSPI_TICKET_KEYS 16u /* of a ring, at most */
 #define OSSPI_TICKET_ROTATE_S \
     18000u /* a new key after so many seconds; the old one opens as long */
 
@@ -33,10 +39,35 @@ bool osspi_ticket_sealing_key(int64_t now, struct osspi_ticket_key *ret_key);
 bool osspi_ticket_opening_key(int64_t now, const uint8_t name[OSSPI_TICKET_NAME],
                               struct osspi_ticket_key *ret_key, bool *ret_old);
 
-/** Lets a server's SSL_CTX issue and honour tickets. False: no memory. */
-bool osspi_ticket_enable(SSL_CTX *ctx);
+/** Keys that a credential was given: the first one seals, all open. Constant; wiped at the end. */
+struct osspi_ticket_ring;
 
-/** Which identity the resumed session's server had presented; -1: unknown. */
-int osspi_ticket_identity(const SSL_SESSION *session);
+/**
+ * Makes a ring of what a caller gave.
+ *
+ * @param[out] ret_ring  NULL if there are no keys: back to those of the process
+ * @return SEC_E_OK; SEC_E_INVALID_PARAMETER: more than 16 keys, no array, an unknown version, a key
+ *         of less than 32 or more than 64 bytes, two with the same id; SEC_E_INSUFFICIENT_MEMORY;
+ *         SEC_E_INTERNAL_ERROR.
+ */
+SECURITY_STATUS osspi_ticket_ring_new(const SecPkgCred_SessionTicketKeys *keys,
+                                      struct osspi_ticket_ring **ret_ring);
+struct osspi_ticket_ring *osspi_ticket_ring_ref(struct osspi_ticket_ring *ring); /* NULL-safe */
+void osspi_ticket_ring_unref(struct osspi_ticket_ring *ring);                    /* NULL-safe */
+
+/** The sealing key, or the one of that name; *ret_old: another one seals. Wiped by the caller. */
+void osspi_ticket_ring_seal(const struct osspi_ticket_ring *ring, struct osspi_ticket_key *ret_key);
+bool osspi_ticket_ring_open(const struct osspi_ticket_ring *ring,
+                            const uint8_t name[OSSPI_TICKET_NAME], struct osspi_ticket_key *ret_key,
+                            bool *ret_old);
+
+/** Lets a server's SSL_CTX issue and honour tickets; ring NULL: with the process's keys. False: no
+ * memory. */
+bool osspi_ticket_enable(SSL_CTX *ctx, const struct osspi_ticket_ring *ring);
+
+struct osspi_tls;
+
+/** Which of the connection's identities the resumed session's server had presented; -1: unknown. */
+int osspi_ticket_identity(const struct osspi_tls *tls, const SSL_SESSION *session);
 
 #endif

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/lane.h"
+
 #define OSSPI_TLS_HEADER       5u               /* record header bytes */
 #define OSSPI_TLS_MAX_FRAGMENT 16384u           /* plaintext bytes of a record */
 #define OSSPI_TLS_MAX_RECORD   (16384u + 2048u) /* body bytes, TLS 1.2; 1.3 allows 16384 + 256 */
@@ -32,10 +34,22 @@ struct osspi_tls_setup {
     bool target_is_ip;
     bool verify_peer; /* client: chain; server: only when a client certificate came */
     bool verify_name;
+    bool defer; /* client: a certificate that is not good is accepted all the same, and the check
+                   tells what is wrong with it */
     bool request_client_cert; /* server: ASC_REQ_MUTUAL_AUTH */
+    bool require_client_cert; /* server: by the credential's policy; a client without one fails */
+    bool default_credentials; /* client: a certificate of the user's may be chosen */
     bool allow_tickets;       /* server: issue; client: offer and keep sessions */
     const uint8_t *alpn;      /* protocol list in wire form (length-prefixed), or NULL */
     size_t alpn_len;
+};
+
+/** What verification found, for CERT_CHECK_RESULT. Also of a certificate that was accepted all the
+ * same (deferred validation). */
+struct osspi_tls_check {
+    bool known;
+    uint32_t chain_errors; /* CERT_TRUST_... */
+    int32_t result;        /* S_OK, or what is wrong: CERT_E_..., CRYPT_E_..., TRUST_E_... */
 };
 
 /** DER certificate. */
@@ -75,9 +89,11 @@ struct osspi_tls_facts {
 void osspi_tls_facts_clear(struct osspi_tls_facts *facts);
 
 enum osspi_tls_step {
-    OSSPI_TLS_WANT_INPUT, /* feed another record */
-    OSSPI_TLS_DONE,       /* the handshake is complete (its last flight may be waiting) */
-    OSSPI_TLS_FAILED      /* see osspi_tls_failure(); an alert may be waiting in the flight */
+    OSSPI_TLS_WANT_INPUT,      /* feed another record */
+    OSSPI_TLS_DONE,            /* the handshake is complete (its last flight may be waiting) */
+    OSSPI_TLS_FAILED,          /* see osspi_tls_failure(); an alert may be waiting in the flight */
+    OSSPI_TLS_WANT_BLOCKING,   /* it has to wait for somebody else: see osspi_tls_class() */
+    OSSPI_TLS_WANT_CREDENTIALS /* client, once: asked for a certificate, and has none to show */
 };
 
 /**
@@ -88,9 +104,46 @@ SECURITY_STATUS osspi_tls_new(const struct osspi_tls_setup *setup, struct osspi_
     __attribute__((warn_unused_result));
 void osspi_tls_free(struct osspi_tls *tls); /* NULL is a no-op; wipes */
 
-/** Feeds exactly one whole record (header included) and goes on with the handshake; NULL, 0 starts
- * it. Never sees a byte behind the record. */
+/**
+ * Feeds exactly one whole record (header included) and goes on with the handshake; NULL, 0 starts
+ * it, or goes on where it is suspended. Never sees a byte behind the record.
+ *
+ * WANT_BLOCKING: on the CPU lane only. If the connection is suspended now the record is taken, and
+ * is not to be fed again; if not, it was not even looked at.
+ */
 enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *record, size_t len);
+
+/** The lane on which the calls that follow run; the CPU lane until told. */
+void osspi_tls_lane(struct osspi_tls *tls, enum osspi_lane lane);
+
+/** Does the handshake stand still in the middle of a record? */
+bool osspi_tls_suspended(const struct osspi_tls *tls);
+
+/**
+ * After WANT_CREDENTIALS: goes on (by the next osspi_tls_handshake(tls, NULL, 0)) with a
+ * certificate of this credential, a default one if that is allowed and it has none, or without.
+ *
+ * @param[in] credential  the same as before, another one, or NULL (the same)
+ * @return SEC_E_OK; SEC_E_NO_CREDENTIALS: it is a server's; statuses of building its configuration.
+ *         Nothing has changed then.
+ */
+SECURITY_STATUS osspi_tls_supply(struct osspi_tls *tls,
+                                 struct osspi_schannel_credential *credential,
+                                 bool default_credentials);
+
+/** Whose default certificate a leg on this thread may use: its fsuid. UINT32_MAX: cannot be told.
+ */
+uint32_t osspi_tls_user(void);
+
+/** Moves out the DER names that the server accepts: true once, when they have become known. */
+bool osspi_tls_take_issuers(struct osspi_tls *tls, struct osspi_der **ret_names, size_t *ret_count);
+
+/** What was found on the peer's certificate so far. */
+void osspi_tls_get_check(const struct osspi_tls *tls, struct osspi_tls_check *ret_check);
+
+/** What the handshake wants to wait for, as the blocking lane's class. Valid after WANT_BLOCKING
+ * until the next call. */
+const char *osspi_tls_class(const struct osspi_tls *tls);
 
 /** Status of the failure, mapped (verify verdict, alert received, alert sent, library error). */
 SECURITY_STATUS osspi_tls_failure(const struct osspi_tls *tls);

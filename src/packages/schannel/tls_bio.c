@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "packages/schannel/tls_internal.h"
 
-#define FLIGHT_START 4096u
+#define FLIGHT_STEP 512u /* most flights are small, and one is kept as long as the connection */
 
 bool osspi_tls_flight_reserve(struct osspi_tls *tls, size_t len)
 {
@@ -20,9 +20,9 @@ bool osspi_tls_flight_reserve(struct osspi_tls *tls, size_t len)
     if (len > SIZE_MAX / 4 - tls->flight_len)
         return false;
 
-    size_t size = tls->flight_size == 0 ? FLIGHT_START : 2 * tls->flight_size;
+    size_t size = 2 * tls->flight_size;
     if (size < tls->flight_len + len)
-        size = tls->flight_len + len;
+        size = (tls->flight_len + len + FLIGHT_STEP - 1) / FLIGHT_STEP * FLIGHT_STEP;
     uint8_t *flight = osspi_alloc(size);
     if (flight == NULL) {
         tls->no_memory = true;

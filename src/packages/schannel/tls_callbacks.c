@@ -22,9 +22,13 @@ int osspi_tls_on_session(SSL *ssl, SSL_SESSION *session)
     if (tls == NULL || !tls->allow_tickets || tls->target == NULL ||
         SSL_SESSION_is_resumable(session) != 1)
         return 0;
+    /* Who shows a default certificate is decided anew each time: by the flags of that leg, and by
+     * what is in the store then. */
+    if (tls->presented != NULL && tls->presented == &tls->own)
+        return 0;
     /* A copy: OpenSSL marks the connection's own session when the connection breaks. */
     SSL_SESSION *copy = SSL_SESSION_dup(session);
-    const struct osspi_session_name name = {tls->config->credential_id, tls->target};
+    const struct osspi_session_name name = {tls->session_owner, tls->target};
     if (copy != NULL)
         osspi_session_store(&name, tls->config->shard->index, copy, &tls->origin);
     return 0; /* OpenSSL keeps its reference */
@@ -96,6 +100,8 @@ static void see_sent(struct osspi_tls *tls, int content_type, const uint8_t *byt
     case SSL3_RT_HANDSHAKE:
         if (len > 0 && bytes[0] == SSL3_MT_KEY_UPDATE)
             tls->sealed_blocks = 0;
+        if (len > 0 && bytes[0] == SSL3_MT_CERTIFICATE_REQUEST)
+            tls->asked_for_certificate = true;
         break;
     default:
         break;

@@ -16,7 +16,9 @@
 #include "base/memory.h"
 #include "packages/schannel/tls_internal.h"
 #include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/staple.h"
 #include "packages/schannel/ticket.h"
+#include "packages/schannel/tls_hello.h"
 #include "packages/schannel/verify.h"
 
 static void set_modes(SSL_CTX *ctx)
@@ -93,61 +95,46 @@ static SECURITY_STATUS set_trust(struct osspi_tls_config *config,
 
 static void set_verification(struct osspi_tls_config *config)
 {
-    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(config->ctx);
-    const uint32_t whole_chain =
-        SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT;
-
-    X509_VERIFY_PARAM_set_depth(param, (int)OSSPI_MAX_CHAIN);
-    if ((config->flags & whole_chain) != 0)
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-    else if ((config->flags & SCH_CRED_REVOCATION_CHECK_END_CERT) != 0)
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK);
-    SSL_CTX_set_cert_verify_callback(config->ctx, osspi_verify_peer, NULL);
+    osspi_verify_configure(config);
+    if (config->server && config->policy.omit_usage)
+        X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(config->ctx), X509_PURPOSE_ANY);
     /* A server asks for a certificate per connection; see tls_connection.c. */
     SSL_CTX_set_verify(config->ctx, config->server ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 }
 
 /* ---- identities ---- */
 
-static bool same_key_type(const EVP_PKEY *a, const EVP_PKEY *b)
-{
-    return EVP_PKEY_get_base_id(a) == EVP_PKEY_get_base_id(b);
-}
-
 /* OpenSSL holds one certificate per type of key; the first of a type is the one presented. */
-static SECURITY_STATUS use_identity(struct osspi_tls_config *config, size_t index)
+static SECURITY_STATUS load_identities(struct osspi_tls_config *config)
 {
-    struct osspi_material *material = &config->identities[index];
+    SECURITY_STATUS status = osspi_materials_get(config->set, config->shard, &config->materials);
 
-    for (size_t i = 0; i < index; i++) {
-        if (same_key_type(config->identities[i].key, material->key))
-            return SEC_E_OK;
+    for (size_t i = 0; status == SEC_E_OK && i < config->materials->count; i++) {
+        const struct osspi_material *material = config->materials->items[i];
+
+        if (osspi_hello_is_first(config->set, config->materials, i, NULL, OSSPI_MATCH_NONE) &&
+            SSL_CTX_use_cert_and_key(config->ctx, material->leaf, material->key, material->chain,
+                                     0) != 1)
+            status = osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
     }
-    if (SSL_CTX_use_cert_and_key(config->ctx, material->leaf, material->key, material->chain, 0) ==
-        1)
-        return SEC_E_OK;
-    return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
+    if (status == SEC_E_OK)
+        status = osspi_hello_session_context(config, NULL, NULL, NULL, config->session_context);
+    return status;
 }
 
-static SECURITY_STATUS load_identities(struct osspi_tls_config *config,
-                                       const struct osspi_schannel_config *from)
+/* Only where a ClientHello has something to decide. */
+static SECURITY_STATUS set_choice(struct osspi_tls_config *config,
+                                  const struct osspi_schannel_config *from)
 {
-    const bool send_root = (from->flags & SCH_SEND_ROOT_CERT) != 0;
-
-    if (from->identity_count == 0)
-        return SEC_E_OK;
-    config->identities = osspi_alloc_array(from->identity_count, sizeof(*config->identities));
-    if (config->identities == NULL)
+    config->entries = osspi_hello_copy_entries(from->entries, from->entry_count);
+    if (config->entries == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
-    for (size_t i = 0; i < from->identity_count; i++) {
-        SECURITY_STATUS status = osspi_material_load(config->shard->libctx, &from->identities[i],
-                                                     send_root, &config->identities[i]);
-        if (status == SEC_E_OK) {
-            config->identity_count++;
-            status = use_identity(config, i);
-        }
-        if (status != SEC_E_OK)
-            return status;
+    config->entry_count = from->entry_count;
+    config->offer = osspi_tls_offer_of(from);
+    if (config->server && (config->set->count > 1 || config->entry_count > 0 ||
+                           (config->flags & SCH_CRED_SNI_CREDENTIAL) != 0)) {
+        SSL_CTX_set_client_hello_cb(config->ctx, osspi_hello_on_client, NULL);
+        SSL_CTX_set_tlsext_servername_callback(config->ctx, osspi_hello_on_name);
     }
     return SEC_E_OK;
 }
@@ -166,7 +153,7 @@ static SECURITY_STATUS set_sessions(struct osspi_tls_config *config)
     SSL_CTX_set_session_cache_mode(config->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(config->ctx, osspi_tls_on_alpn, NULL);
     /* Whether a connection issues tickets is its own affair; see tls_connection.c. */
-    if (!osspi_ticket_enable(config->ctx) ||
+    if (!osspi_ticket_enable(config->ctx, config->tickets) ||
         SSL_CTX_set_num_tickets(config->ctx, OSSPI_TLS_TICKETS) != 1)
         return SEC_E_INSUFFICIENT_MEMORY;
     return SEC_E_OK;
@@ -178,9 +165,9 @@ static void free_config(struct osspi_tls_config *config)
 {
     OSSPI_IN_SHARD(config->shard);
     SSL_CTX_free(config->ctx);
-    for (size_t i = 0; i < config->identity_count; i++)
-        osspi_material_clear(&config->identities[i]);
-    osspi_free(config->identities);
+    osspi_hello_free_entries(config->entries, config->entry_count);
+    osspi_identity_set_unref(config->set);
+    osspi_ticket_ring_unref(config->tickets);
     osspi_free(config);
 }
 
@@ -217,15 +204,23 @@ static SECURITY_STATUS fill_config(struct osspi_tls_config *config,
     if (status == SEC_E_OK)
         status = osspi_tls_set_groups(config->ctx, from->disabled_groups);
     if (status == SEC_E_OK)
+        status = osspi_tls_set_schemes(config->ctx, from->disabled_schemes);
+    if (status == SEC_E_OK)
         status = set_trust(config, from);
     if (status == SEC_E_OK)
-        status = load_identities(config, from);
+        status = load_identities(config);
+    if (status == SEC_E_OK)
+        status = set_choice(config, from);
     if (status == SEC_E_OK)
         status = set_sessions(config);
+    if (status == SEC_E_OK && config->server && (config->flags & SCH_CRED_SNI_ENABLE_OCSP) != 0)
+        osspi_staple_enable(config->ctx);
     return status;
 }
 
-static SECURITY_STATUS build(struct osspi_schannel_credential *credential, uint32_t shard,
+/* Takes references on what it needs of the state. */
+static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
+                             const struct osspi_credential_state *state, uint32_t shard,
                              struct osspi_tls_config **ret_config)
 {
     const struct osspi_schannel_config *from = credential->config;
@@ -236,10 +231,14 @@ static SECURITY_STATUS build(struct osspi_schannel_credential *credential, uint3
     config->references = 1;
     config->epoch = osspi_fork_epoch();
     config->server = from->server;
-    config->flags = from->flags;
+    config->flags = (from->flags & ~state->policy.flags_off) | state->policy.flags_on;
     config->lifespan_s = lifespan(from->session_lifespan_s);
-    config->credential_id = credential->id;
-    memcpy(config->session_context, credential->session_context, sizeof(config->session_context));
+    config->generation = state->generation;
+    config->credential_id = state->identities->id;
+    config->set = osspi_identity_set_ref(state->identities);
+    config->tickets = osspi_ticket_ring_ref(state->tickets);
+    config->policy = state->policy;
+    memcpy(config->policy_context, credential->session_context, sizeof(config->policy_context));
     config->shard = osspi_shard_get(shard);
     if (config->shard == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
@@ -249,6 +248,30 @@ static SECURITY_STATUS build(struct osspi_schannel_credential *credential, uint3
     if (status == SEC_E_OK)
         *ret_config = OSSPI_TAKE(config);
     return status;
+}
+
+/* ---- the credential's state ---- */
+
+void osspi_credential_state_get(struct osspi_schannel_credential *credential,
+                                struct osspi_credential_state *ret_state)
+{
+    OSSPI_LOCKED(&credential->lock);
+    *ret_state = credential->state;
+    (void)osspi_identity_set_ref(ret_state->identities);
+    (void)osspi_ticket_ring_ref(ret_state->tickets);
+}
+
+uint64_t osspi_credential_sessions(struct osspi_schannel_credential *credential)
+{
+    OSSPI_LOCKED(&credential->lock);
+    return credential->state.identities->id;
+}
+
+void osspi_credential_state_clear(struct osspi_credential_state *state)
+{
+    osspi_identity_set_unref(state->identities);
+    osspi_ticket_ring_unref(state->tickets);
+    *state = (struct osspi_credential_state){0};
 }
 
 /* ---- the credential's configurations ---- */
@@ -265,30 +288,39 @@ static void abandon_parents_locked(struct osspi_schannel_credential *credential)
     credential->epoch = osspi_fork_epoch();
 }
 
+static struct osspi_tls_config *ref_config(struct osspi_tls_config *config)
+{
+    if (config != NULL)
+        atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+    return config;
+}
+
 /* The configuration of a shard with a reference for the caller; if there is none yet, *made becomes
- * it and is moved out. NULL: none there, none given. */
+ * it, unless the credential has changed meanwhile: then it serves the one connection that began
+ * before the change. NULL: none there, none given. */
 static struct osspi_tls_config *publish(struct osspi_schannel_credential *credential,
                                         uint32_t shard, struct osspi_tls_config **made)
 {
     OSSPI_LOCKED(&credential->lock);
     abandon_parents_locked(credential);
+    if (made != NULL && (*made)->generation != credential->state.generation)
+        return ref_config(*made);
     if (credential->shards[shard] == NULL && made != NULL)
         credential->shards[shard] = OSSPI_TAKE(*made);
-    struct osspi_tls_config *config = credential->shards[shard];
-    if (config != NULL)
-        atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
-    return config;
+    return ref_config(credential->shards[shard]);
 }
 
 SECURITY_STATUS osspi_tls_config_get(struct osspi_schannel_credential *credential, uint32_t shard,
                                      struct osspi_tls_config **ret_config)
 {
     struct osspi_tls_config *made osspi_auto(unref_configp) = NULL;
+    struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
 
     *ret_config = publish(credential, shard, NULL);
     if (*ret_config != NULL)
         return SEC_E_OK;
-    const SECURITY_STATUS status = build(credential, shard, &made);
+    osspi_credential_state_get(credential, &state);
+    const SECURITY_STATUS status = build(credential, &state, shard, &made);
     if (status == SEC_E_OK)
         *ret_config = publish(credential, shard, &made);
     return status;
@@ -301,16 +333,60 @@ SECURITY_STATUS osspi_tls_credential_check(struct osspi_schannel_credential *cre
     return osspi_tls_config_get(credential, osspi_shard_first(), &config);
 }
 
+/* Moves all configurations out. */
+static void take_shards_locked(struct osspi_schannel_credential *credential,
+                               struct osspi_tls_config *ret_taken[OSSPI_MAX_SHARDS])
+{
+    abandon_parents_locked(credential);
+    memcpy(ret_taken, credential->shards, sizeof(credential->shards));
+    memset(credential->shards, 0, sizeof(credential->shards));
+}
+
+static void unref_all(struct osspi_tls_config *configs[OSSPI_MAX_SHARDS])
+{
+    for (uint32_t i = 0; i < OSSPI_MAX_SHARDS; i++)
+        osspi_tls_config_unref(configs[i]);
+}
+
+SECURITY_STATUS osspi_tls_credential_change(struct osspi_schannel_credential *credential,
+                                            struct osspi_credential_state *state)
+{
+    struct osspi_tls_config *made osspi_auto(unref_configp) = NULL;
+    struct osspi_tls_config *dropped[OSSPI_MAX_SHARDS];
+    const uint32_t shard = osspi_shard_first();
+    struct osspi_credential_state old;
+
+    state->generation++;
+    const SECURITY_STATUS status = build(credential, state, shard, &made);
+    if (status != SEC_E_OK) {
+        state->generation--;
+        return status;
+    }
+    osspi_lock_acquire(&credential->lock);
+    take_shards_locked(credential, dropped);
+    old = credential->state;
+    credential->state = *state;
+    credential->shards[shard] = OSSPI_TAKE(made);
+    osspi_lock_release(&credential->lock);
+    if (old.identities != state->identities)
+        osspi_session_forget_credential(old.identities->id);
+    *state = old;
+    unref_all(dropped);
+    return SEC_E_OK;
+}
+
 void osspi_tls_credential_clear(struct osspi_schannel_credential *credential)
 {
     struct osspi_tls_config *dropped[OSSPI_MAX_SHARDS];
+    struct osspi_credential_state old;
 
     osspi_lock_acquire(&credential->lock);
-    abandon_parents_locked(credential);
-    memcpy(dropped, credential->shards, sizeof(dropped));
-    memset(credential->shards, 0, sizeof(credential->shards));
+    take_shards_locked(credential, dropped);
+    old = credential->state;
+    credential->state = (struct osspi_credential_state){0};
     osspi_lock_release(&credential->lock);
-    for (uint32_t i = 0; i < OSSPI_MAX_SHARDS; i++)
-        osspi_tls_config_unref(dropped[i]);
-    osspi_session_forget_credential(credential->id);
+    unref_all(dropped);
+    if (old.identities != NULL)
+        osspi_session_forget_credential(old.identities->id);
+    osspi_credential_state_clear(&old);
 }

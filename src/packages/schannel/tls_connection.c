@@ -10,8 +10,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "packages/schannel/client_cert.h"
 #include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/tls_hello.h"
 #include "packages/schannel/tls_internal.h"
+#include "packages/schannel/verify.h"
 
 #define FLIGHT_KEPT 4096u /* a larger flight buffer is freed once it is sent */
 
@@ -23,6 +26,10 @@ static bool copy_setup(struct osspi_tls *tls, const struct osspi_tls_setup *setu
     tls->target_is_ip = setup->target_is_ip;
     tls->verify_peer = setup->verify_peer;
     tls->verify_name = setup->verify_name;
+    tls->defer = setup->defer;
+    tls->default_credentials = setup->default_credentials;
+    tls->user = setup->credential->user;
+    tls->session_owner = osspi_credential_sessions(setup->credential);
     tls->max_fragment = OSSPI_TLS_MAX_FRAGMENT;
     tls->origin.not_after = INT64_MAX;
     if (setup->target != NULL) {
@@ -41,19 +48,20 @@ static bool copy_setup(struct osspi_tls *tls, const struct osspi_tls_setup *setu
 
 static bool prepare_server(struct osspi_tls *tls, const struct osspi_tls_setup *setup)
 {
+    const struct osspi_client_policy *policy = &tls->config->policy;
+    const bool require = setup->require_client_cert || policy->require;
+    const bool request = setup->request_client_cert || policy->request || require;
+
     /* Part of the session's context: a session from a connection that asked for no certificate, or
      * did not verify it, must not serve one that does. */
-    uint8_t context[sizeof(tls->config->session_context)];
-    const uint8_t policy = (uint8_t)((setup->request_client_cert ? 1 : 0) |
-                                     (setup->request_client_cert && setup->verify_peer ? 2 : 0));
-
-    memcpy(context, tls->config->session_context, sizeof(context));
-    context[sizeof(context) - 1] ^= policy;
-    if (SSL_set_session_id_context(tls->ssl, context, sizeof(context)) != 1)
+    tls->policy_bits =
+        (uint8_t)((request ? 1 : 0) | (request && setup->verify_peer ? 2 : 0) | (require ? 4 : 0));
+    if (!osspi_hello_set_context(tls, tls->config->session_context))
         return false;
-    /* No FAIL_IF_NO_PEER_CERT: a request is not a requirement, the application decides. */
-    if (setup->request_client_cert)
-        SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, NULL);
+    /* Without FAIL_IF_NO_PEER_CERT a request is no requirement, and the application decides. */
+    if (request)
+        SSL_set_verify(tls->ssl, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       NULL);
     if (!tls->allow_tickets) {
         SSL_set_options(tls->ssl, SSL_OP_NO_TICKET);
         if (SSL_set_num_tickets(tls->ssl, 0) != 1)
@@ -74,8 +82,9 @@ static bool prepare_client(struct osspi_tls *tls)
         return false;
     if (!tls->allow_tickets)
         SSL_set_options(tls->ssl, SSL_OP_NO_TICKET);
+    SSL_set_cert_cb(tls->ssl, osspi_client_cert_choose, NULL);
     SSL_set_connect_state(tls->ssl);
-    return true;
+    return osspi_verify_prepare(tls);
 }
 
 static void start_origin(struct osspi_tls *tls)
@@ -132,14 +141,22 @@ static SECURITY_STATUS build(struct osspi_tls *tls, const struct osspi_tls_setup
         return SEC_E_INSUFFICIENT_MEMORY;
     tls->allow_tickets = setup->allow_tickets &&
                          (setup->credential->config->flags & SCH_CRED_DISABLE_RECONNECTS) == 0;
-    SSL_SESSION *session = find_session(tls, setup->credential->id, &shard);
+    SSL_SESSION *session = find_session(tls, tls->session_owner, &shard);
     OSSPI_IN_SHARD(osspi_shard_get(shard));
     SECURITY_STATUS status = osspi_tls_config_get(setup->credential, shard, &tls->config);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
+    /* The certificates were changed in between: the session speaks for the old ones. */
+    if (status == SEC_E_OK && tls->config->credential_id != tls->session_owner) {
+        SSL_SESSION_free(session);
+        session = NULL;
+        tls->session_owner = tls->config->credential_id;
+    }
+    if (status == SEC_E_OK && tls->server && tls->config->set->count == 0)
+        status = SEC_E_NO_CREDENTIALS;
     if (status == SEC_E_OK)
         status = make_ssl(tls, setup, session);
     SSL_SESSION_free(session);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     return status;
 }
 
@@ -150,8 +167,6 @@ static void free_tlsp(struct osspi_tls **tls)
 
 SECURITY_STATUS osspi_tls_new(const struct osspi_tls_setup *setup, struct osspi_tls **ret_tls)
 {
-    if (setup->server && setup->credential->config->identity_count == 0)
-        return SEC_E_NO_CREDENTIALS;
     struct osspi_tls *tls osspi_auto(free_tlsp) = osspi_alloc(sizeof(*tls));
     if (tls == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
@@ -178,9 +193,16 @@ void osspi_tls_free(struct osspi_tls *tls)
         /* Keeps SSL_free() from looking for the session in a cache that is not used. */
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(tls->ssl);
-        ERR_clear_error();
+        osspi_tls_errors_clear();
     }
+    osspi_tls_config_unref(tls->supplied);
+    osspi_verify_clear(tls);
     osspi_tls_config_unref(tls->config);
+    osspi_identity_set_unref(tls->set);
+    osspi_material_clear(&tls->own);
+    for (size_t i = 0; i < tls->issuer_count; i++)
+        osspi_free(tls->issuers[i].bytes);
+    osspi_free(tls->issuers);
     osspi_free(tls->target);
     osspi_free(tls->alpn);
     osspi_secret_free(tls, sizeof(*tls));
@@ -221,11 +243,11 @@ void osspi_tls_flight_sent(struct osspi_tls *tls)
 static SECURITY_STATUS close_notify(struct osspi_tls *tls)
 {
     OSSPI_IN_SHARD(tls->config->shard);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     const int sent = SSL_shutdown(tls->ssl);
     const SECURITY_STATUS status =
         sent >= 0 ? SEC_E_OK : osspi_tls_queue_status(SEC_E_UNSUPPORTED_FUNCTION);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     return tls->no_memory ? SEC_E_INSUFFICIENT_MEMORY : status;
 }
 

@@ -141,6 +141,24 @@ static bool copy_chain(X509 *leaf, STACK_OF(X509) * rest, struct osspi_der **ret
     return ok;
 }
 
+/* Encoding a certificate takes ten times as long as copying what the credential has. */
+static bool copy_sent(const struct osspi_material *identity, struct osspi_tls_facts *facts)
+{
+    facts->local_chain = osspi_alloc_array(identity->sent_count, sizeof(*facts->local_chain));
+    if (facts->local_chain == NULL)
+        return false;
+    facts->local_chain_count = identity->sent_count;
+    for (size_t i = 0; i < identity->sent_count; i++) {
+        const struct osspi_der *der = &identity->sent[i];
+
+        facts->local_chain[i].bytes = osspi_memdup(der->bytes, der->len);
+        if (facts->local_chain[i].bytes == NULL)
+            return false;
+        facts->local_chain[i].len = der->len;
+    }
+    return true;
+}
+
 static bool copy_peer(struct osspi_tls *tls, struct osspi_tls_facts *facts)
 {
     X509 *leaf = SSL_get0_peer_certificate(tls->ssl);
@@ -153,38 +171,54 @@ static bool copy_peer(struct osspi_tls *tls, struct osspi_tls_facts *facts)
                       &facts->peer_chain_count);
 }
 
+const struct osspi_materials *osspi_tls_materials(const struct osspi_tls *tls,
+                                                  const struct osspi_identity_set **ret_set)
+{
+    *ret_set = tls->set != NULL ? tls->set : tls->config->set;
+    return tls->set != NULL ? tls->materials : tls->config->materials;
+}
+
 int osspi_tls_identity_in_use(const struct osspi_tls *tls)
 {
+    const struct osspi_identity_set *set;
+    const struct osspi_materials *materials = osspi_tls_materials(tls, &set);
     const X509 *leaf = SSL_get_certificate(tls->ssl);
 
-    for (size_t i = 0; leaf != NULL && i < tls->config->identity_count; i++) {
-        if (tls->config->identities[i].leaf == leaf)
+    for (size_t i = 0; leaf != NULL && i < materials->count; i++) {
+        if (materials->items[i]->leaf == leaf)
             return (int)i;
     }
     return -1;
 }
 
-/* The identity of this session: what was signed with in a full handshake; after a resumption the
- * server's ticket remembers, and the client does not know whether it was asked. */
+/* A server's identity of this session: after a resumption the ticket remembers. */
 static int local_identity(struct osspi_tls *tls, const struct osspi_tls_facts *facts)
 {
-    if (!facts->resumed) {
-        /* Without a signature (RSA key transport) a server has still shown its certificate. */
-        const bool shown = tls->server || facts->local_signature_scheme != 0;
-        return shown ? osspi_tls_identity_in_use(tls) : -1;
-    }
-    return tls->server ? osspi_ticket_identity(SSL_get0_session(tls->ssl)) : -1;
+    if (facts->resumed)
+        return osspi_ticket_identity(tls, SSL_get0_session(tls->ssl));
+    return osspi_tls_identity_in_use(tls);
+}
+
+/* After a resumption a client does not know whether it was asked. */
+static bool copy_shown(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+{
+    if (tls->presented == NULL || facts->local_signature_scheme == 0)
+        return true;
+    return copy_sent(tls->presented, facts);
 }
 
 static bool copy_local(struct osspi_tls *tls, struct osspi_tls_facts *facts)
 {
+    const struct osspi_identity_set *set;
+    const struct osspi_materials *materials = osspi_tls_materials(tls, &set);
+
+    if (!tls->server)
+        return copy_shown(tls, facts);
     const int index = local_identity(tls, facts);
 
-    if (index < 0 || (size_t)index >= tls->config->identity_count)
+    if (index < 0 || (size_t)index >= materials->count)
         return true;
-    const struct osspi_material *identity = &tls->config->identities[index];
-    return copy_chain(identity->leaf, identity->chain, &facts->local_chain,
-                      &facts->local_chain_count);
+    return copy_sent(materials->items[index], facts);
 }
 
 /* ---- the rest ---- */
@@ -244,9 +278,9 @@ SECURITY_STATUS osspi_tls_facts(struct osspi_tls *tls, struct osspi_tls_facts *r
     if (tls->epoch != osspi_fork_epoch() || !tls->established)
         return SEC_E_INTERNAL_ERROR;
     OSSPI_IN_SHARD(tls->config->shard);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     const bool ok = copy_facts(tls, &facts);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     if (!ok)
         return SEC_E_INSUFFICIENT_MEMORY;
     *ret_facts = facts;

@@ -8,6 +8,7 @@
 #ifndef OSSPI_SCHANNEL_TLS_INTERNAL_H
 #define OSSPI_SCHANNEL_TLS_INTERNAL_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sspi.h>
 #include <stdatomic.h>
@@ -15,8 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/lane.h"
 #include "packages/schannel/credential.h"
 #include "packages/schannel/material.h"
+#include "packages/schannel/materials.h"
 #include "packages/schannel/session.h"
 #include "packages/schannel/shard.h"
 #include "packages/schannel/tls.h"
@@ -38,6 +41,14 @@
 /** Longest life of a session: the limit of RFC 8446 4.6.1. */
 #define OSSPI_TLS_MAX_LIFESPAN_S 604800u
 
+/** What may be negotiated. */
+struct osspi_tls_offer {
+    uint32_t versions; /* OSSPI_VERSION_BIT(), a run without holes */
+    osspi_suite_set suites;
+    uint32_t groups_off;  /* OSSPI_GROUP_ */
+    uint32_t schemes_off; /* signature.h */
+};
+
 /**
  * SSL_CTX of one credential in one shard, with copies of what its connections need of the
  * credential, so that they may outlive it. Constant after creation but for the reference count.
@@ -49,12 +60,20 @@ struct osspi_tls_config {
     struct osspi_shard *shard;
     SSL_CTX *ctx;
     bool server;
-    uint32_t flags; /* SCH_CRED_... */
+    uint32_t flags;       /* SCH_CRED_... */
+    bool verify_may_wait; /* verifying a peer may ask the network; set when it is built */
     uint32_t lifespan_s;
-    uint64_t credential_id;
-    uint8_t session_context[32];
-    struct osspi_material *identities;
-    size_t identity_count;
+    uint64_t generation;            /* of the credential's state; the four below belong to it */
+    uint64_t credential_id;         /* names the client's sessions */
+    struct osspi_identity_set *set; /* a reference */
+    const struct osspi_materials *materials; /* the set's in this shard */
+    struct osspi_ticket_ring *tickets;       /* a reference; NULL: the process's keys */
+    struct osspi_client_policy policy;
+    uint8_t policy_context[32];  /* the credential's part of the session id context */
+    uint8_t session_context[32]; /* with the certificates that are presented by default */
+    struct osspi_tls_offer offer;
+    struct osspi_tls_entry *entries; /* copies of the credential's */
+    size_t entry_count;
 };
 
 struct osspi_tls {
@@ -69,6 +88,14 @@ struct osspi_tls {
     uint8_t *alpn; /* wire form, or NULL */
     size_t alpn_len;
 
+    /* Server: what the ClientHello has decided; tls_hello.c. */
+    bool greeted;        /* it was seen: a second one changes nothing */
+    bool named;          /* its server name has chosen the certificates */
+    uint8_t policy_bits; /* of this connection, in the session id context */
+    struct osspi_identity_set
+        *set; /* a reference: where these are from; NULL: the configuration's */
+    const struct osspi_materials *materials;
+
     /* The one record being fed; borrowed for the call. */
     const uint8_t *in;
     size_t in_len;
@@ -81,6 +108,33 @@ struct osspi_tls {
     bool alert_received, alert_sent; /* fatal ones */
     uint8_t alert_in, alert_out;     /* their descriptions */
     bool write_protected;            /* what we send is under keys */
+
+    /* The handshake may stand still for what it has to wait for; see osspi_tls_want_blocking(). */
+    bool may_block;             /* the call runs on the blocking lane */
+    bool wants_blocking;        /* a callback of this call has asked for it */
+    bool wants_credentials;     /* it has to tell the caller that a certificate is wanted */
+    bool suspended;             /* OpenSSL stands inside a record it has taken */
+    bool asked_for_certificate; /* server: CertificateRequest was sent */
+    char class_name[OSSPI_CLASS_NAME_SIZE];
+
+    /* The client's certificate; see client_cert.c. */
+    bool default_credentials;          /* one of the user's may be chosen */
+    bool told_incomplete;              /* the caller knows that one is wanted */
+    uint32_t user;                     /* for whom the credential was acquired */
+    uint64_t session_owner;            /* credential whose sessions these are */
+    struct osspi_tls_config *supplied; /* a reference: of a credential that came later, or NULL */
+    struct osspi_material own;         /* a default certificate, or empty */
+    const struct osspi_material *presented; /* NULL: none */
+
+    /* The names a server accepts: the peer's, or ours. Owned until they are taken. */
+    bool issuers_known, issuers_taken;
+    struct osspi_der *issuers;
+    size_t issuer_count;
+
+    struct osspi_tls_check check;   /* verify.c: what was found on the peer's certificate */
+    bool defer;                     /* a client; accept what is found wrong with it, and tell */
+    bool status_promised;           /* the server is going to staple, behind its certificate */
+    struct osspi_verify_open *open; /* what only the stapled answer can settle, or NULL */
 
     bool established, closed_in, closed_out;
     bool no_memory; /* a callback of ours found none */
@@ -95,6 +149,28 @@ struct osspi_tls {
     SECURITY_STATUS failure; /* SEC_E_OK: alive */
     char detail[OSSPI_TLS_DETAIL_SIZE];
 };
+
+/* ---- waiting: tls_handshake.c ---- */
+
+/** May this call wait for a network or a device? True on the blocking lane and in synchronous
+ * calls once they have been told (they are entered a second time, like asynchronous ones). */
+bool osspi_tls_may_block(const struct osspi_tls *tls);
+
+/**
+ * From inside a callback of OpenSSL that may not block and has to: notes the class ("pkcs11",
+ * "revocation", "ocsp:host"; cut if too long), and the handshake stands still if the callback then
+ * answers so that OpenSSL suspends:
+ *
+ *     certificate callback (either side)      return -1
+ *     verification of a server's certificate  SSL_set_retry_verify(ssl); return 1
+ *     verification of a client's certificate  cannot: it would accept. See verify_may_wait in
+ *                                             struct osspi_tls_config: with it a record that may
+ *                                             hold a client's certificate is fed on the blocking
+ *                                             lane only.
+ *
+ * The callback is run again, from its start, on the blocking lane.
+ */
+void osspi_tls_want_blocking(struct osspi_tls *tls, const char *class_name);
 
 /* ---- tls_bio.c ---- */
 
@@ -127,6 +203,20 @@ void osspi_tls_config_unref(struct osspi_tls_config *config); /* NULL is a no-op
 SECURITY_STATUS osspi_tls_set_protocol(SSL_CTX *ctx, const struct osspi_schannel_config *config)
     __attribute__((warn_unused_result));
 
+/** Signature schemes without the disabled ones. The same statuses. */
+SECURITY_STATUS osspi_tls_set_schemes(SSL_CTX *ctx, uint32_t disabled)
+    __attribute__((warn_unused_result));
+
+/** The same as numbers. */
+struct osspi_tls_offer osspi_tls_offer_of(const struct osspi_schannel_config *config);
+
+/** Narrows one connection to an offer, before anything is negotiated. Statuses as above. */
+SECURITY_STATUS osspi_tls_narrow(SSL *ssl, const struct osspi_tls_offer *offer)
+    __attribute__((warn_unused_result));
+
+/** The groups (OSSPI_GROUP_) that are offered if these are off. */
+uint32_t osspi_tls_offered_groups(uint32_t disabled);
+
 /** Groups for the key exchange, best first, without the disabled ones (OSSPI_GROUP_). The same
  * statuses. */
 SECURITY_STATUS osspi_tls_set_groups(SSL_CTX *ctx, uint32_t disabled)
@@ -143,6 +233,14 @@ void osspi_tls_fail(struct osspi_tls *tls, const char *function);
 void osspi_tls_fail_with(struct osspi_tls *tls, SECURITY_STATUS status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** Empties the thread's error queue. It is nearly always empty, and looking costs a tenth of
+ * emptying, which clears all sixteen places of the queue. */
+static inline void osspi_tls_errors_clear(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /** SEC_E_INSUFFICIENT_MEMORY if the thread's error queue says so, else otherwise. Empties it. */
 SECURITY_STATUS osspi_tls_queue_status(SECURITY_STATUS otherwise);
 
@@ -151,7 +249,11 @@ SECURITY_STATUS osspi_tls_queue_status(SECURITY_STATUS otherwise);
 /** notAfter of a certificate in unix seconds; INT64_MIN if it cannot be read. */
 int64_t osspi_tls_not_after(const X509 *certificate);
 
-/** Which of the configuration's identities the server presents; -1: none. */
+/** The materials from which the connection presents its certificate, and their set. */
+const struct osspi_materials *osspi_tls_materials(const struct osspi_tls *tls,
+                                                  const struct osspi_identity_set **ret_set);
+
+/** Which of these the server presents; -1: none. */
 int osspi_tls_identity_in_use(const struct osspi_tls *tls);
 
 #endif

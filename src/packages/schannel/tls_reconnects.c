@@ -24,7 +24,7 @@ void osspi_tls_reconnects(struct osspi_tls *tls, bool enabled)
         /* What has been handed out is the client's; there are only no more. */
         issue_tickets(tls->ssl, enabled);
     } else if (!enabled && tls->target != NULL) {
-        const struct osspi_session_name name = {tls->config->credential_id, tls->target};
+        const struct osspi_session_name name = {tls->session_owner, tls->target};
         osspi_session_forget(&name);
     }
 }

@@ -83,14 +83,14 @@ enum osspi_tls_record osspi_tls_open(struct osspi_tls *tls, const uint8_t *recor
 
     OSSPI_IN_SHARD(tls->config->shard);
     size_t plain_len = 0;
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     /* OpenSSL has read the whole record into its own memory before it writes the first byte to
      * out: out may be the record's own memory. */
     const int read = SSL_read_ex(tls->ssl, out, len, &plain_len);
     const enum osspi_tls_record found = judge(tls, read, plain_len);
     tls->in = NULL;
     tls->in_len = 0;
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     if (found == OSSPI_TLS_APPLICATION)
         *ret_len = plain_len;
     return found;
@@ -107,7 +107,7 @@ static SECURITY_STATUS seal_failure(struct osspi_tls *tls, const char *function)
 static SECURITY_STATUS update_key(struct osspi_tls *tls, int kind)
 {
     OSSPI_IN_SHARD(tls->config->shard);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     if (SSL_key_update(tls->ssl, kind) != 1 || SSL_do_handshake(tls->ssl) != 1 || tls->no_memory)
         return seal_failure(tls, "SSL_key_update");
     return SEC_E_OK;
@@ -165,7 +165,7 @@ SECURITY_STATUS osspi_tls_seal(struct osspi_tls *tls, const uint8_t *data, size_
     if (status != SEC_E_OK)
         return status;
     OSSPI_IN_SHARD(tls->config->shard);
-    ERR_clear_error();
+    osspi_tls_errors_clear();
     if (SSL_write_ex(tls->ssl, data, len, &written) != 1 || written != len || tls->no_memory)
         return seal_failure(tls, "SSL_write_ex");
     return SEC_E_OK;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "cert/pkcs11.h"
 #include "packages/schannel/tls_internal.h"
 
 /* Reasons that say more than the alert that goes with them. */
@@ -43,6 +44,8 @@ static const struct {
     {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SEC_E_ALGORITHM_MISMATCH},
     {SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, SEC_E_ALGORITHM_MISMATCH},
     {SSL_R_DH_KEY_TOO_SMALL, SEC_E_ALGORITHM_MISMATCH},
+    /* a client that has shown none where one is required */
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SEC_E_CERT_UNKNOWN},
     {SSL_R_NO_APPLICATION_PROTOCOL, SEC_E_APPLICATION_PROTOCOL_MISMATCH},
     /* a record or message whose protection does not hold */
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SEC_E_MESSAGE_ALTERED},
@@ -128,6 +131,12 @@ static bool status_of_reason(unsigned long error, SECURITY_STATUS *ret_status)
             return true;
         }
     }
+    if (osspi_token_error(error, ret_status)) {
+        /* Whatever it is that the device does not like: its key cannot be used. */
+        if (*ret_status != SEC_E_INSUFFICIENT_MEMORY)
+            *ret_status = SEC_E_NO_CREDENTIALS;
+        return true;
+    }
     if (ERR_GET_LIB(error) != ERR_LIB_SSL)
         return false;
     for (size_t i = 0; i < OSSPI_COUNT_OF(reasons); i++) {
@@ -206,7 +215,8 @@ void osspi_tls_fail(struct osspi_tls *tls, const char *function)
         const char *text = ERR_reason_error_string(cause);
         if (!status_of_reason(cause, &status))
             status = status_without_reason(tls);
-        osspi_tls_fail_with(tls, status, "%s: %s", function,
+        osspi_tls_fail_with(tls, status, "%s: %s%s", function,
+                            status == SEC_E_NO_CREDENTIALS ? "the device with the key: " : "",
                             text != NULL ? text : "failed without a reason");
     }
 }

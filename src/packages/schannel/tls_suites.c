@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Protocol range, cipher suites and groups of a credential, in OpenSSL's terms. Thread-safe.
+ * Protocol range, cipher suites and groups of a credential or of one connection, in OpenSSL's
+ * terms. Thread-safe.
  */
 #include <openssl/ssl.h>
 #include <string.h>
 
+#include "packages/schannel/signature.h"
 #include "packages/schannel/tls_internal.h"
 
 #define SUITE_LIST_SIZE 4096u
@@ -41,13 +43,27 @@ static bool is_allowed(const struct osspi_schannel_config *config, size_t index)
            (config->max_cipher_bits == 0 || bits <= config->max_cipher_bits);
 }
 
-static void list_suites(const struct osspi_schannel_config *config, struct suite_lists *ret)
+struct osspi_tls_offer osspi_tls_offer_of(const struct osspi_schannel_config *config)
+{
+    struct osspi_tls_offer offer = {.groups_off = config->disabled_groups,
+                                    .schemes_off = config->disabled_schemes};
+
+    for (uint16_t version = config->min_version; version <= config->max_version; version++)
+        offer.versions |= OSSPI_VERSION_BIT(version);
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        if (is_allowed(config, i))
+            offer.suites |= (osspi_suite_set)1 << i;
+    }
+    return offer;
+}
+
+static void list_suites(osspi_suite_set allowed, struct suite_lists *ret)
 {
     /* The first round lists what is best; the order of our table decides within a round. */
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < osspi_suite_count(); i++) {
             const struct osspi_suite *suite = osspi_suite_at(i);
-            if (!is_allowed(config, i))
+            if ((allowed >> i & 1) == 0)
                 continue;
             if (suite->version == TLS1_3_VERSION) {
                 if (round == 0)
@@ -64,7 +80,7 @@ SECURITY_STATUS osspi_tls_set_protocol(SSL_CTX *ctx, const struct osspi_schannel
     struct suite_lists lists = {{0}, {0}};
     int min = config->min_version, max = config->max_version;
 
-    list_suites(config, &lists);
+    list_suites(osspi_tls_offer_of(config).suites, &lists);
     /* Of names the providers do not know (FIPS, for one) OpenSSL keeps the rest. */
     if (min < TLS1_3_VERSION &&
         (lists.v12[0] == '\0' || SSL_CTX_set_cipher_list(ctx, lists.v12) != 1))
@@ -98,15 +114,33 @@ static const struct {
     {OSSPI_GROUP_X448, true, "X448"},      {OSSPI_GROUP_FFDHE, true, "ffdhe2048:ffdhe3072"},
 };
 
+/* The names of what is offered with these off; returns their bits. */
+static uint32_t list_groups(uint32_t disabled, char list[SUITE_LIST_SIZE])
+{
+    uint32_t offered = 0;
+
+    list[0] = '\0';
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if ((disabled & groups[i].bit) == 0 && (!groups[i].reserve || offered == 0)) {
+            append_name(list, groups[i].name);
+            offered |= groups[i].bit;
+        }
+    }
+    return offered;
+}
+
+uint32_t osspi_tls_offered_groups(uint32_t disabled)
+{
+    char list[SUITE_LIST_SIZE];
+
+    return list_groups(disabled, list);
+}
+
 static bool try_groups(SSL_CTX *ctx, uint32_t disabled)
 {
-    char list[SUITE_LIST_SIZE] = "";
+    char list[SUITE_LIST_SIZE];
 
-    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-        if ((disabled & groups[i].bit) == 0 && (!groups[i].reserve || list[0] == '\0'))
-            append_name(list, groups[i].name);
-    }
-    return list[0] != '\0' && SSL_CTX_set1_groups_list(ctx, list) == 1;
+    return list_groups(disabled, list) != 0 && SSL_CTX_set1_groups_list(ctx, list) == 1;
 }
 
 SECURITY_STATUS osspi_tls_set_groups(SSL_CTX *ctx, uint32_t disabled)
@@ -115,4 +149,66 @@ SECURITY_STATUS osspi_tls_set_groups(SSL_CTX *ctx, uint32_t disabled)
     if (try_groups(ctx, disabled) || try_groups(ctx, disabled | OSSPI_GROUP_X25519))
         return SEC_E_OK;
     return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+}
+
+/* ---- signatures ---- */
+
+static void list_schemes(uint32_t disabled, char list[SUITE_LIST_SIZE])
+{
+    list[0] = '\0';
+    for (size_t i = 0; i < osspi_scheme_count(); i++) {
+        if ((disabled >> i & 1) == 0)
+            append_name(list, osspi_scheme_at(i)->name);
+    }
+}
+
+/* With none off OpenSSL's own list stays, which fits TLS 1.0 and 1.1 too. */
+SECURITY_STATUS osspi_tls_set_schemes(SSL_CTX *ctx, uint32_t disabled)
+{
+    char list[SUITE_LIST_SIZE];
+
+    list_schemes(disabled, list);
+    if (disabled == 0 || SSL_CTX_set1_sigalgs_list(ctx, list) == 1)
+        return SEC_E_OK;
+    return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+}
+
+static bool narrow_schemes(SSL *ssl, uint32_t disabled)
+{
+    char list[SUITE_LIST_SIZE];
+
+    list_schemes(disabled, list);
+    return disabled == 0 || SSL_set1_sigalgs_list(ssl, list) == 1;
+}
+
+/* ---- one connection ---- */
+
+static bool narrow_groups(SSL *ssl, uint32_t disabled)
+{
+    char list[SUITE_LIST_SIZE];
+
+    if (list_groups(disabled, list) != 0 && SSL_set1_groups_list(ssl, list) == 1)
+        return true;
+    return list_groups(disabled | OSSPI_GROUP_X25519, list) != 0 &&
+           SSL_set1_groups_list(ssl, list) == 1;
+}
+
+SECURITY_STATUS osspi_tls_narrow(SSL *ssl, const struct osspi_tls_offer *offer)
+{
+    struct suite_lists lists = {{0}, {0}};
+    int min = TLS1_3_VERSION, max = TLS1_VERSION;
+
+    for (int version = TLS1_VERSION; version <= TLS1_3_VERSION; version++) {
+        if ((offer->versions & OSSPI_VERSION_BIT(version)) == 0)
+            continue;
+        min = version < min ? version : min;
+        max = version > max ? version : max;
+    }
+    list_suites(offer->suites, &lists);
+    if ((min < TLS1_3_VERSION && SSL_set_cipher_list(ssl, lists.v12) != 1) ||
+        (max == TLS1_3_VERSION && SSL_set_ciphersuites(ssl, lists.v13) != 1) ||
+        SSL_set_min_proto_version(ssl, min) != 1 || SSL_set_max_proto_version(ssl, max) != 1 ||
+        !narrow_groups(ssl, offer->groups_off) || !narrow_schemes(ssl, offer->schemes_off))
+        return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+    return SEC_E_OK;
 }
