@@ -32,6 +32,9 @@ SECURITY_STATUS osspi_crl_ask(const char *url, uint64_t deadline_ns, X509_CRL **
 /** Keeps a list for others, if the issuer has signed it and it is not out of date. */
 void osspi_crl_keep(const char *url, X509_CRL *crl, size_t len, X509 *issuer);
 
+/** Lets go of a reference to a list, kept or not. NULL: no-op. */
+void osspi_crl_put(X509_CRL *crl);
+
 /** nextUpdate in unix seconds; 0: it has none that can be read. */
 int64_t osspi_crl_until(const X509_CRL *crl);
 

@@ -94,7 +94,7 @@ static SECURITY_STATUS put_encoded(struct osspi_arena *arena, const void *value,
 static SECURITY_STATUS put_blob(struct osspi_arena *arena, const void *value, const ASN1_ITEM *item,
                                 CRYPT_DATA_BLOB *ret_blob)
 {
-    struct osspi_der_view view;
+    struct osspi_der_view view = {0};
     SECURITY_STATUS status = put_encoded(arena, value, item, &view);
 
     if (status == SEC_E_OK)
@@ -106,7 +106,7 @@ static SECURITY_STATUS put_blob(struct osspi_arena *arena, const void *value, co
 static SECURITY_STATUS put_content(struct osspi_arena *arena, const void *value,
                                    const ASN1_ITEM *item, CRYPT_DATA_BLOB *ret_blob)
 {
-    struct osspi_der_view view;
+    struct osspi_der_view view = {0};
     const unsigned char *content;
     long len;
     int tag;
@@ -125,7 +125,7 @@ static SECURITY_STATUS put_content(struct osspi_arena *arena, const void *value,
 static SECURITY_STATUS put_bits(struct osspi_arena *arena, const ASN1_BIT_STRING *bits,
                                 CRYPT_BIT_BLOB *ret_bits)
 {
-    CRYPT_DATA_BLOB content;
+    CRYPT_DATA_BLOB content = {0};
     SECURITY_STATUS status;
 
     if (!bits)

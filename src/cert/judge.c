@@ -167,13 +167,13 @@ static int on_verdict(int ok, X509_STORE_CTX *store)
 
 static void free_lists(STACK_OF(X509_CRL) * *lists)
 {
-    sk_X509_CRL_pop_free(*lists, X509_CRL_free);
+    sk_X509_CRL_pop_free(*lists, osspi_crl_put);
 }
 
 static void add_list(STACK_OF(X509_CRL) * lists, X509_CRL *list)
 {
     if (list != NULL && sk_X509_CRL_push(lists, list) <= 0)
-        X509_CRL_free(list);
+        osspi_crl_put(list);
 }
 
 static void add_known(STACK_OF(X509_CRL) * lists, X509 *certificate)
