@@ -204,6 +204,7 @@ static SECURITY_STATUS leg_run(struct osspi_job *job)
     status = osspi_context_usable(args->context);
     if (status != SEC_E_OK)
         return status;
+    osspi_turn_note_home(&args->context->turn);
     osspi_sides_acquire(args->context);
     status = enter_package(args);
     osspi_sides_release(args->context);

@@ -323,7 +323,7 @@ static void turn_has_come(struct osspi_turn_waiter *waiter)
 
     /* Under the turn's lock: whoever stops the call leaves the line first and cannot have done so
      * yet, therefore engine and private job are those of this attempt. */
-    osspi_call_dispatch(osspi_engine_peek(), call, osspi_call_word(call).attempt,
+    osspi_call_dispatch(osspi_engine_peek(), call, osspi_call_word(call).attempt, call->turn,
                         call->private_job);
 }
 
@@ -352,7 +352,7 @@ static void enter_queue(struct osspi_engine *engine, struct osspi_call *call, ui
     if (turn)
         place = osspi_turn_join(turn, &call->waiter, is_still_queued, &queued);
     if (place == OSSPI_TURN_HELD)
-        osspi_call_dispatch(engine, call, attempt, private_job);
+        osspi_call_dispatch(engine, call, attempt, turn, private_job);
 }
 
 static void note_queued(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,

@@ -44,7 +44,7 @@ static struct osspi_engine *make_engine(struct osspi_engine *parents)
     engine = (struct osspi_engine *)(void *)(memory + _Alignof(struct osspi_engine) -
                                              (uintptr_t)memory % _Alignof(struct osspi_engine));
     /* Twice the bound leaves room for stale tickets. */
-    if (!osspi_ring_init(&engine->ring, 2 * settings->queue_bound)) {
+    if (!osspi_rings_init(&engine->rings, settings->workers, 2 * settings->queue_bound)) {
         osspi_free(memory);
         return NULL;
     }

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #include "async/call.h"
-#include "async/ring.h"
+#include "async/rings.h"
 #include "base/lock.h"
 #include "base/table.h"
 
@@ -225,7 +225,7 @@ struct osspi_engine {
 
     /* What follows is in groups by who writes it, each in cache lines of its own: a line that one
      * thread writes for every call is slow to read for all others. */
-    struct osspi_ring ring;
+    struct osspi_rings rings;
 
     /*
      * Calls in QUEUED or LANED: accepted - left. Calls whose notification is not done: accepted -
@@ -351,7 +351,9 @@ static inline void osspi_bump(_Atomic uint64_t *number)
 bool osspi_executor_start(struct osspi_engine *engine);
 /** Is there a worker? */
 bool osspi_executor_alive(struct osspi_engine *engine);
-void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt);
+/** home: as osspi_turn_here, of who should run the call. */
+void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                         uint32_t home);
 void osspi_executor_push_urgent(struct osspi_engine *engine, struct osspi_call *call);
 void osspi_executor_wake(struct osspi_engine *engine);
 void osspi_executor_wake_all(struct osspi_engine *engine);
@@ -427,9 +429,9 @@ bool osspi_call_stop(struct osspi_engine *engine, struct osspi_call *call, uint3
  * engine->notifying. */
 void osspi_call_notify(struct osspi_engine *engine, struct osspi_call *call, bool counted);
 
-/** Pushes a call whose turn has come to its lane. */
+/** Pushes a call whose turn has come to its lane. turn: that turn, or NULL; only looked at. */
 void osspi_call_dispatch(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
-                         struct osspi_private_job *private_job);
+                         struct osspi_turn *turn, struct osspi_private_job *private_job);
 
 /* ---- call.c: what the exported functions of src/api are made of ---- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * The CPU lane: workers that take tickets from the ring, and the urgent list, which holds what must
- * not fail for want of a place (Delete, Free, callbacks).
+ * The CPU lane: workers that take tickets from the rings, and the urgent list, which holds what
+ * must not fail for want of a place (Delete, Free, callbacks).
  *
  * Sleeping is an eventcount: a worker announces itself in `sleepers`, looks again, then sleeps on
  * `wake_word`. Who pushes looks at `sleepers` after the push. At most one wake-up is under way at a
@@ -69,7 +69,7 @@ bool osspi_executor_should_end(struct osspi_engine *engine)
 /* Everything that a wake-up may be about, or it could be slept through. */
 static bool has_work(struct osspi_engine *engine)
 {
-    return atomic_load(&engine->urgent_count) > 0 || osspi_ring_has_any(&engine->ring) ||
+    return atomic_load(&engine->urgent_count) > 0 || osspi_rings_have_any(&engine->rings) ||
            atomic_load(&engine->phase) == OSSPI_ENGINE_EXITING ||
            osspi_executor_should_end(engine) || atomic_load(&engine->blocking.wanted) != 0;
 }
@@ -123,22 +123,40 @@ static bool is_stale(uint64_t ticket)
            word.attempt != ((uint32_t)ticket & OSSPI_ATTEMPT_MASK);
 }
 
-/* Calls that wait are at most half as many as cells, so a full ring holds stale tickets. They are
- * dropped here: the thread that pushes may be the only worker there is. */
-static void push_ticket(struct osspi_ring *ring, uint64_t ticket)
+/* Calls that wait are at most half as many as cells, so where all rings are full there are stale
+ * tickets in one of them. They are dropped here: the thread that pushes may be the only worker
+ * there is. */
+static void push_into_full(struct osspi_rings *rings, uint32_t home, uint64_t ticket)
 {
-    uint64_t other;
+    uint32_t from = home;
 
-    while (!osspi_ring_push(ring, ticket)) {
-        if (osspi_ring_pop(ring, &other) && !is_stale(other))
-            push_ticket(ring, other);
-    }
+    do {
+        uint64_t other;
+
+        if (osspi_ring_pop(&rings->rings[from % rings->count].ring, &other) && !is_stale(other) &&
+            !osspi_rings_push(rings, from, other))
+            push_into_full(rings, from, other);
+        from++;
+    } while (!osspi_rings_push(rings, home, ticket));
 }
 
-void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt)
+/* A call that nothing draws anywhere is put where it was made, which may be in the callback of the
+ * call before it, or else where its context's number says, so that all workers get some. */
+static uint32_t choose_ring(const struct osspi_call *call, uint32_t home)
 {
+    if (home == 0)
+        home = osspi_turn_here;
+    return home == 0 ? call->slot.index : home - 1;
+}
+
+void osspi_executor_push(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
+                         uint32_t home)
+{
+    uint32_t ring = engine->rings.count == 1 ? 0 : choose_ring(call, home);
+
     atomic_store_explicit(&call->reachable, attempt | OSSPI_REACHABLE, memory_order_release);
-    push_ticket(&engine->ring, ticket_of(call, attempt));
+    if (!osspi_rings_push(&engine->rings, ring, ticket_of(call, attempt)))
+        push_into_full(&engine->rings, ring, ticket_of(call, attempt));
     osspi_executor_wake(engine);
 }
 
@@ -177,9 +195,11 @@ static void run_urgent(struct osspi_engine *engine, struct osspi_call *call)
 static void *worker_main(void *data)
 {
     struct osspi_engine *engine = data;
+    struct osspi_seat seat;
 
     osspi_engine_thread_begins("osspi-cpu");
     osspi_worker_begin(engine);
+    osspi_rings_sit(&engine->rings, &seat);
     /* No call, but inside the TLS library like one: the exit waits for it, or it does not begin. */
     atomic_fetch_add(&engine->in_work, 1);
     if (atomic_load(&engine->phase) != OSSPI_ENGINE_EXITING)
@@ -192,8 +212,10 @@ static void *worker_main(void *data)
 
         osspi_engine_park_if_exiting(engine);
         if (osspi_spare_step_back(engine)) {
+            osspi_rings_rise(&engine->rings, &seat);
             if (!osspi_spare_park(engine))
                 break;
+            osspi_rings_sit(&engine->rings, &seat);
             continue;
         }
         if (atomic_load_explicit(&engine->blocking.wanted, memory_order_relaxed) != 0)
@@ -201,7 +223,7 @@ static void *worker_main(void *data)
         call = pop_urgent(engine);
         if (call)
             run_urgent(engine, call);
-        else if (osspi_ring_pop(&engine->ring, &ticket))
+        else if (osspi_rings_pop(&engine->rings, &seat, &ticket))
             run_ticket(engine, ticket);
         else if (osspi_executor_should_end(engine)) {
             atomic_fetch_sub(&engine->census, OSSPI_OUTSIDE_ONE);

@@ -124,7 +124,7 @@ static bool move_to_blocking_lane(struct osspi_engine *engine, struct osspi_call
     /* A deadline that passed while the call computed was without effect: it counts from here on. */
     if (deadline_ns != 0)
         osspi_timer_arm(engine, call, attempt, deadline_ns);
-    osspi_call_dispatch(engine, call, attempt, private_job);
+    osspi_call_dispatch(engine, call, attempt, NULL, private_job);
     osspi_private_job_unref(private_job);
     return true;
 }
@@ -259,10 +259,11 @@ void osspi_call_run_private(struct osspi_private_job *job)
 }
 
 void osspi_call_dispatch(struct osspi_engine *engine, struct osspi_call *call, uint32_t attempt,
-                         struct osspi_private_job *private_job)
+                         struct osspi_turn *turn, struct osspi_private_job *private_job)
 {
     if (!private_job) {
-        osspi_executor_push(engine, call, attempt);
+        osspi_executor_push(engine, call, attempt,
+                            turn ? atomic_load_explicit(&turn->home, memory_order_relaxed) : 0);
         return;
     }
     osspi_private_job_ref(private_job); /* the lane's */

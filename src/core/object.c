@@ -223,6 +223,7 @@ struct osspi_context *osspi_context_new(const struct osspi_object_class *class,
     context->package = class->package;
     context->accepting = accepting;
     context->epoch = osspi_fork_epoch();
+    atomic_store_explicit(&context->turn.home, 0, memory_order_relaxed);
     atomic_store_explicit(&context->state, OSSPI_CONTEXT_HANDSHAKE, memory_order_relaxed);
     if (credential) {
         osspi_credential_ref(credential);

@@ -10,6 +10,8 @@
 
 #include "base/memory.h"
 
+_Thread_local uint32_t osspi_turn_here; /* each thread its own */
+
 static void mend_after_fork_locked(struct osspi_turn *turn)
 {
     if (turn->epoch == osspi_fork_epoch())

@@ -33,7 +33,21 @@ struct osspi_turn {
     uint32_t epoch;                  /* fork epoch of the line; guarded by lock */
     struct osspi_turn_waiter *first; /* holds the turn; guarded by lock */
     struct osspi_turn_waiter *last;
+    _Atomic uint32_t home; /* osspi_turn_here of the thread that ran the last leg; 0: none yet */
 };
+
+/** The calling thread's place among threads that run legs, given by those who make such threads; 0:
+ * it has none. A leg is best run where the one before was: its context is in that CPU's caches. */
+extern _Thread_local uint32_t osspi_turn_here;
+
+/** For who runs a leg: the next one is to come here too. */
+static inline void osspi_turn_note_home(struct osspi_turn *turn)
+{
+    uint32_t here = osspi_turn_here;
+
+    if (here != 0 && atomic_load_explicit(&turn->home, memory_order_relaxed) != here)
+        atomic_store_explicit(&turn->home, here, memory_order_relaxed);
+}
 
 enum osspi_turn_place {
     OSSPI_TURN_NONE,    /* not in line */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Sleep and wake of workers: the ring (src/async/ring.c) and the eventcount around it
+ * Sleep and wake of workers: the rings (src/async/ring.c), one for each worker, who takes from the
+ * other one when its own is empty (src/async/rings.c), and the eventcount around them
  * (sleep_until_woken and osspi_executor_wake in src/async/executor.c), step by step.
  *
- * Proved: no ticket is lost or run twice, and none stays in the ring while a worker sleeps, even if
- * the worker that runs another ticket is busy until all others are done.
+ * Proved: no ticket is lost or run twice, and none stays in a ring while a worker sleeps, even if
+ * the worker that runs another ticket is busy until all others are done: the
+ * other one takes what is in that worker's ring.
  *
  * One step here is one atomic operation there. Steps interleave as if memory were sequentially
  * consistent. That is enough: a full barrier stands between a push and the producer's look at
@@ -19,6 +21,7 @@
  * fails: -DBREAK=2
  * fails: -DBREAK=3
  * fails: -DBREAK=4
+ * fails: -DBREAK=5
  */
 #ifndef BREAK
 #define BREAK 0
@@ -26,14 +29,18 @@
 
 #define WORKERS   2
 #define PRODUCERS 2
+#define RINGS     2
 #define TICKETS   3 /* producer 0 pushes 1 and 3, producer 1 pushes 2 */
-#define CELLS     4
+#define RING_OF(ticket) (ticket == 1 -> 0 : 1)
+#define CELLS     4 /* of each ring */
 #define LONG      1 /* its worker is busy until all others are done */
 
-byte sequence[CELLS];
-byte ticket[CELLS];
-byte head;
-byte tail;
+byte sequence[RINGS * CELLS]; /* those of ring 0, then those of ring 1; with the next line too */
+byte ticket[RINGS * CELLS];
+byte head[RINGS];
+byte tail[RINGS];
+
+#define CELL(ring, position) ((ring) * CELLS + (position) % CELLS)
 
 byte wake_word;
 byte sleepers;
@@ -70,42 +77,66 @@ inline futex_wake()
 }
 
 /* The positions count on; the model pushes so few tickets that bytes do not wrap. */
-inline ring_push(value)
+inline ring_push(which, value)
 {
     do
-    :: position = tail;
+    :: position = tail[which];
        if
-       :: atomic { tail == position && sequence[position % CELLS] == position -> tail++ };
+       :: atomic { tail[which] == position && sequence[CELL(which, position)] == position ->
+                   tail[which]++ };
           break
        :: else -> skip
        fi
     od;
-    ticket[position % CELLS] = value;
-    sequence[position % CELLS] = position + 1
+    ticket[CELL(which, position)] = value;
+    sequence[CELL(which, position)] = position + 1
 }
 
-inline ring_pop(value)
+inline ring_pop(which, value)
 {
     value = 0;
     do
-    :: position = head;
+    :: position = head[which];
        if
-       :: atomic { head == position && sequence[position % CELLS] == position + 1 -> head++ };
-          value = ticket[position % CELLS];
-          sequence[position % CELLS] = position + CELLS;
+       :: atomic { head[which] == position && sequence[CELL(which, position)] == position + 1 ->
+                   head[which]++ };
+          value = ticket[CELL(which, position)];
+          sequence[CELL(which, position)] = position + CELLS;
           break
-       :: atomic { head == position && sequence[position % CELLS] < position + 1 -> skip };
+       :: atomic { head[which] == position && sequence[CELL(which, position)] < position + 1 ->
+                   skip };
           break
        :: else -> skip
        fi
     od
 }
 
-/* Not one step: head and the cell's sequence are read apart. */
-inline ring_has_any(answer)
+/* The own ring first. What is under way in a ring that was looked at is the other's to see. */
+inline rings_pop(value)
 {
-    position = head;
-    d_step { answer = (sequence[position % CELLS] != position); position = 0 }
+    ring_pop(own, value);
+    if
+    :: value == 0 -> position = 0; ring_pop(1 - own, value)
+    :: else -> skip
+    fi
+}
+
+/* Not one step: head and the cell's sequence are read apart. */
+inline ring_has_any(which, answer)
+{
+    position = head[which];
+    d_step { answer = (sequence[CELL(which, position)] != position); position = 0 }
+}
+
+inline rings_have_any(answer)
+{
+    ring_has_any(own, answer);
+#if BREAK != 5
+    if
+    :: !answer -> ring_has_any(1 - own, answer)
+    :: else -> skip
+    fi
+#endif
 }
 
 inline wake()
@@ -128,7 +159,7 @@ proctype producer(byte mine)
 
     do
     :: mine <= TICKETS ->
-       ring_push(mine);
+       ring_push(RING_OF(mine), mine);
        position = 0; /* here and below: what is dead is 0, or states differ by it */
        wake();
        was_waking = 0;
@@ -137,7 +168,7 @@ proctype producer(byte mine)
     od
 }
 
-proctype worker()
+proctype worker(bit own)
 {
     byte position;
     byte seen;
@@ -147,11 +178,11 @@ proctype worker()
 
 end:
     do
-    :: ring_pop(mine);
+    :: rings_pop(mine);
        if
        :: mine != 0 ->
 #if BREAK != 4
-          ring_has_any(any);
+          rings_have_any(any);
           if
           :: any -> wake()
           :: else -> skip
@@ -168,7 +199,7 @@ end:
           waking = 0;
 #endif
 #if BREAK != 1
-          ring_has_any(any);
+          rings_have_any(any);
 #else
           any = 0;
 #endif
@@ -197,11 +228,11 @@ init
     byte i;
 
     atomic {
-        for (i : 0 .. CELLS - 1) {
-            sequence[i] = i
+        for (i : 0 .. RINGS * CELLS - 1) {
+            sequence[i] = i % CELLS
         }
         for (i : 0 .. WORKERS - 1) {
-            run worker()
+            run worker(i)
         }
         for (i : 0 .. PRODUCERS - 1) {
             run producer(i + 1)
