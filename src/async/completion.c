@@ -37,7 +37,7 @@ struct osspi_completion {
     struct osspi_call *last;
     _Atomic uint32_t written; /* futex; counts writes */
     _Atomic uint32_t awaited; /* somebody waits for the next of them */
-    _Atomic uint32_t broken;  /* promises whose write failed and nobody has taken note of yet */
+    uint32_t made;            /* promises, as `written` will count them; guarded by lock */
 };
 
 /* Guarded by its own lock and the slots' words. */
@@ -74,10 +74,8 @@ static void keep_promise(struct osspi_completion *queue)
     uint64_t one = 1;
     OSSPI_UNCANCELLED;
 
-    /* Fails only for a descriptor that is not ours any more, or in a sandbox. Before `written`
-     * counts it: whoever waits would wait for ever. */
-    if (write(queue->fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
-        atomic_fetch_add(&queue->broken, 1);
+    /* Fails only for a descriptor that is not ours any more, or in a sandbox. */
+    (void)!write(queue->fd, &one, sizeof(one));
     /* From here on the queue may be closed; its memory stays. */
     atomic_fetch_add(&queue->written, 1);
     osspi_fence_after_rmw();
@@ -89,17 +87,7 @@ static void keep_promise(struct osspi_completion *queue)
 static void promise_locked(struct osspi_completion *queue)
 {
     queue->promised++;
-}
-
-/* Never more than was promised: a descriptor that vanished may have settled all of it before. */
-static uint64_t take_broken_locked(struct osspi_completion *queue)
-{
-    uint64_t broken = atomic_load(&queue->broken);
-
-    if (__builtin_expect(broken == 0, 1))
-        return 0;
-    broken = atomic_exchange(&queue->broken, 0);
-    return broken < queue->promised ? broken : queue->promised;
+    queue->made++;
 }
 
 /* Takes back all that was written. Whoever promised and has not written yet is waited for: behind
@@ -112,10 +100,12 @@ static void set_unreadable_locked(struct osspi_completion *queue)
         uint32_t seen = atomic_load(&queue->written);
         uint64_t count = 0;
 
-        queue->promised -= take_broken_locked(queue);
         ssize_t got = read(queue->fd, &count, sizeof(count));
         /* Somebody has closed the descriptor, or put another in its place. */
         if (got >= 0 ? got != (ssize_t)sizeof(count) || count > queue->promised : errno != EAGAIN)
+            count = queue->promised;
+        /* All was written: what is not there could not be, or the application has read it. */
+        if ((int32_t)(seen - queue->made) >= 0)
             count = queue->promised;
         queue->promised -= count;
         if (queue->promised == 0)
@@ -150,7 +140,7 @@ SECURITY_STATUS osspi_completion_create(uint64_t *ret_id)
     queue->fd = fd;
     atomic_store_explicit(&queue->entries, 0, memory_order_relaxed);
     queue->promised = 0;
-    atomic_store_explicit(&queue->broken, 0, memory_order_relaxed);
+    queue->made = atomic_load_explicit(&queue->written, memory_order_relaxed);
     queue->first = queue->last = NULL;
     *ret_id = osspi_slot_id(slot);
     atomic_store_explicit(&queue->bound, name_of(*ret_id), memory_order_release);

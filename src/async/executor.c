@@ -213,6 +213,7 @@ static void *worker_main(void *data)
         osspi_engine_park_if_exiting(engine);
         if (osspi_spare_step_back(engine)) {
             osspi_rings_rise(&engine->rings, &seat);
+            pass_on(engine); /* it may have been woken for something */
             if (!osspi_spare_park(engine))
                 break;
             osspi_rings_sit(&engine->rings, &seat);

@@ -135,8 +135,10 @@ bool osspi_rings_pop_from(struct osspi_rings *rings, struct osspi_seat *seat, ui
     }
     for (uint32_t index = after(rings, seat->own); index != seat->own;
          index = after(rings, index)) {
-        if (osspi_ring_pop(&rings->rings[index].ring, ret_ticket))
+        if (osspi_ring_pop(&rings->rings[index].ring, ret_ticket)) {
+            seat->until_look--; /* or the ring behind this one would wait as long as this has any */
             return true;
+        }
     }
     return false;
 }

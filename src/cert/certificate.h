@@ -41,7 +41,7 @@ struct osspi_der_view osspi_certificate_key(PCCERT_CONTEXT context);
 
 /** Where in a device its private key is (pkcs11.h), borrowed while the context is held; NULL: it is
  * in none. */
-const struct osspi_token_key *osspi_certificate_token(PCCERT_CONTEXT context);
+struct osspi_token_key *osspi_certificate_token(PCCERT_CONTEXT context);
 
 /** Issuer certificates to send with it; borrowed while the context is held. From the file it was
  * loaded from, or found in its store. Returns the count, at most max are written. */

@@ -203,8 +203,11 @@ static bool add_candidates(STACK_OF(X509) * candidates, const struct osspi_chain
 
 static bool allows(const X509 *certificate, const char *oid)
 {
-    EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
-    bool allowed = usage == NULL; /* what says nothing allows everything */
+    int found = -1; /* -1: there is none */
+    EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(certificate, NID_ext_key_usage, &found, NULL);
+    /* What says nothing allows everything; what cannot be read, for its form or for memory,
+     * nothing. */
+    bool allowed = usage == NULL && found == -1;
     char text[128];
 
     for (int i = 0; !allowed && i < sk_ASN1_OBJECT_num(usage); i++) {

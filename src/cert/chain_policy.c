@@ -111,7 +111,7 @@ static bool read_name(const WCHAR *name, char ret_name[NAME_MAX_LEN])
     if (len > 1 && ret_name[len - 1] == '.')
         len--;
     ret_name[len] = '\0';
-    return len > 0;
+    return len > 0 && ret_name[0] != '.'; /* to OpenSSL that means all names below */
 }
 
 static bool is_address(const char *name)

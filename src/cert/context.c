@@ -129,7 +129,7 @@ struct osspi_der_view osspi_certificate_key(PCCERT_CONTEXT context)
     return (struct osspi_der_view){key->bytes, key->len};
 }
 
-const struct osspi_token_key *osspi_certificate_token(PCCERT_CONTEXT context)
+struct osspi_token_key *osspi_certificate_token(PCCERT_CONTEXT context)
 {
     return certificate_of(context)->token;
 }

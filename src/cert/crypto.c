@@ -230,6 +230,13 @@ void osspi_crypto_want_legacy(void)
         atomic_store_explicit(&with_legacy, crypto, memory_order_release);
 }
 
+/* What the thread's error queue held when it came to us: nothing of that is about our work. */
+static _Thread_local struct {
+    unsigned depth;
+    bool any;
+    unsigned long last;
+} found;
+
 struct osspi_crypto_scope osspi_crypto_enter(void)
 {
     const struct osspi_crypto *crypto;
@@ -237,6 +244,10 @@ struct osspi_crypto_scope osspi_crypto_enter(void)
 
     osspi_foreign_enter();
     crypto = osspi_crypto_get();
+    if (found.depth++ == 0) {
+        found.last = ERR_peek_last_error();
+        found.any = found.last != 0;
+    }
     ERR_set_mark();
     if (crypto)
         scope.previous = OSSL_LIB_CTX_set0_default(crypto->library);
@@ -248,6 +259,7 @@ void osspi_crypto_leave(struct osspi_crypto_scope *scope)
     if (scope->previous)
         OSSL_LIB_CTX_set0_default(scope->previous);
     ERR_pop_to_mark();
+    found.depth--;
     osspi_foreign_leave();
 }
 
@@ -262,9 +274,12 @@ static bool means_no_memory(unsigned long error)
 
 SECURITY_STATUS osspi_crypto_failure(SECURITY_STATUS otherwise)
 {
+    const unsigned long last = ERR_peek_last_error();
+
     /* The cause is the first entry, which outer layers have covered with their own; unless the
-     * application had left entries before it. */
-    if (means_no_memory(ERR_peek_error()) || means_no_memory(ERR_peek_last_error()))
+     * thread brought entries along. */
+    if ((!found.any && means_no_memory(ERR_peek_error())) ||
+        (last != found.last && means_no_memory(last)))
         return SEC_E_INSUFFICIENT_MEMORY;
     return otherwise;
 }

@@ -320,20 +320,18 @@ static int rdn_count(const X509_NAME *name)
     return count > 0 ? X509_NAME_ENTRY_set(X509_NAME_get_entry(name, count - 1)) + 1 : 0;
 }
 
-static SECURITY_STATUS put_rdn(struct layout *layout, const X509_NAME *name, int set, bool unicode,
-                               CERT_RDN *rdn)
+/* The one that begins at *next; moves that to the one behind it. */
+static SECURITY_STATUS put_rdn(struct layout *layout, const X509_NAME *name, int *next, int set,
+                               bool unicode, CERT_RDN *rdn)
 {
     int count = X509_NAME_entry_count(name);
-    int first = 0;
-    int end;
+    int first = *next;
+    int end = first;
     SECURITY_STATUS status = SEC_E_OK;
 
-    while (first < count && X509_NAME_ENTRY_set(X509_NAME_get_entry(name, first)) != set)
-        first++;
-    for (end = first; end < count; end++) {
-        if (X509_NAME_ENTRY_set(X509_NAME_get_entry(name, end)) != set)
-            break;
-    }
+    while (end < count && X509_NAME_ENTRY_set(X509_NAME_get_entry(name, end)) == set)
+        end++;
+    *next = end;
     rdn->cRDNAttr = (DWORD)(end - first);
     rdn->rgRDNAttr = take(layout, (size_t)(end - first) * sizeof(CERT_RDN_ATTR));
     for (int i = first; i < end && status == SEC_E_OK; i++) {
@@ -351,6 +349,7 @@ static SECURITY_STATUS put_name(struct layout *layout, const X509_NAME *name, bo
     int count = rdn_count(name);
     CERT_NAME_INFO *info = take(layout, sizeof(*info));
     CERT_RDN *rdns = take(layout, (size_t)count * sizeof(*rdns));
+    int next = 0;
     SECURITY_STATUS status = SEC_E_OK;
 
     if (info)
@@ -358,7 +357,7 @@ static SECURITY_STATUS put_name(struct layout *layout, const X509_NAME *name, bo
     for (int i = 0; i < count && status == SEC_E_OK; i++) {
         CERT_RDN rdn = {0};
 
-        status = put_rdn(layout, name, i, unicode, &rdn);
+        status = put_rdn(layout, name, &next, i, unicode, &rdn);
         if (rdns)
             rdns[i] = rdn;
     }

@@ -135,7 +135,7 @@ static int connect_by_name(const struct target *target, uint64_t deadline_ns)
     struct addrinfo *list = NULL;
     int fd = -1;
 
-    if (osspi_wait_over() || look_up(target, &list) != 0)
+    if (osspi_wait_over() || osspi_now_ns() >= deadline_ns || look_up(target, &list) != 0)
         return -1;
     for (const struct addrinfo *at = list; at != NULL && fd < 0; at = at->ai_next)
         fd = connect_to(at, deadline_ns);

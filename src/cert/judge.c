@@ -200,13 +200,17 @@ static void verify_with(X509_STORE_CTX *store, struct osspi_judge *judge,
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
 
+    /* Without it the callback would have nothing to note things in. */
+    if (X509_STORE_CTX_set_app_data(store, judge) != 1) {
+        judge->error = X509_V_ERR_OUT_OF_MEM;
+        return;
+    }
     if (judge->scope != OSSPI_SCOPE_NONE) {
         X509_VERIFY_PARAM_set_flags(
             param, X509_V_FLAG_CRL_CHECK |
                        (judge->scope == OSSPI_SCOPE_END ? 0 : X509_V_FLAG_CRL_CHECK_ALL));
         X509_STORE_CTX_set0_crls(store, lists);
     }
-    X509_STORE_CTX_set_app_data(store, judge);
     X509_STORE_CTX_set_verify_cb(store, on_verdict);
     if (X509_verify_cert(store) != 1 && judge->error == X509_V_OK) {
         const int error = X509_STORE_CTX_get_error(store);
@@ -397,10 +401,17 @@ static void judge_again(struct osspi_judge *judge, X509_STORE_CTX *first,
         X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(store),
                                X509_STORE_CTX_get0_param(first)) != 1) {
         X509_STORE_CTX_free(store);
+        judge->error = X509_V_ERR_OUT_OF_MEM;
         return;
     }
     again.collect = judge->collect;
     verify_with(store, &again, lists);
+    if (again.error != judge->error) { /* it did not get to the lists: nothing was found out */
+        if (again.error == X509_V_ERR_OUT_OF_MEM && judge->error == X509_V_OK)
+            judge->error = again.error;
+        X509_STORE_CTX_free(store);
+        return;
+    }
     for (size_t i = 0; i < judge->count; i++) {
         const bool answered = judge->places[i].standing == OSSPI_STANDING_GOOD ||
                               judge->places[i].standing == OSSPI_STANDING_REVOKED;

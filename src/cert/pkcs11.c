@@ -31,6 +31,9 @@ struct osspi_token_key {
     char *path; /* constant, with the two below */
     char *module;
     struct osspi_secret pin;
+    /* The device has refused the PIN: it is not tried again with this description, because each
+     * handshake would try it, and the device would lock itself. */
+    _Atomic bool denied;
 };
 
 /* A key that was opened. */
@@ -365,7 +368,7 @@ static SECURITY_STATUS open_locked(struct session *session, const struct osspi_t
     return SEC_E_OK;
 }
 
-static SECURITY_STATUS open_in(struct session *session, const struct osspi_token_key *key,
+static SECURITY_STATUS open_in(struct session *session, struct osspi_token_key *key,
                                EVP_PKEY **ret_key)
 {
     OSSPI_CRYPTO_CALL; /* what one library leaves in the error queue is not told of the other */
@@ -374,7 +377,14 @@ static SECURITY_STATUS open_in(struct session *session, const struct osspi_token
     if (status != SEC_E_OK)
         return status;
     *ret_key = reuse_locked(session, key->path);
-    return *ret_key ? SEC_E_OK : open_locked(session, key, ret_key);
+    if (*ret_key)
+        return SEC_E_OK;
+    if (atomic_load(&key->denied))
+        return SEC_E_LOGON_DENIED;
+    status = open_locked(session, key, ret_key);
+    if (status == SEC_E_LOGON_DENIED && key->pin.len > 0)
+        atomic_store(&key->denied, true);
+    return status;
 }
 
 static SECURITY_STATUS read_in(struct session *session, const struct osspi_token_key *key,
@@ -393,7 +403,7 @@ static SECURITY_STATUS read_in(struct session *session, const struct osspi_token
 static const struct osspi_token_backend *const backends[] = {&osspi_token_provider,
                                                              &osspi_token_engine};
 
-SECURITY_STATUS osspi_token_open(const struct osspi_token_key *key, EVP_PKEY **ret_key)
+SECURITY_STATUS osspi_token_open(struct osspi_token_key *key, EVP_PKEY **ret_key)
 {
     SECURITY_STATUS status = SEC_E_UNSUPPORTED_FUNCTION;
     OSSPI_CRYPTO_CALL;

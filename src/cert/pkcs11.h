@@ -39,7 +39,7 @@ void osspi_token_key_unrefp(struct osspi_token_key **key);
  *         SEC_E_LOGON_DENIED: the PIN is wrong, locked, or one is needed;
  *         SEC_E_INSUFFICIENT_MEMORY.
  */
-SECURITY_STATUS osspi_token_open(const struct osspi_token_key *key, EVP_PKEY **ret_key);
+SECURITY_STATUS osspi_token_open(struct osspi_token_key *key, EVP_PKEY **ret_key);
 
 /** How often a module was loaded and started in this process so far. What it has to do at the exit
  * of the process comes before what was registered up to then: see core/exit.h. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cert/crypto.h"
 #include "cert/fetch.h"
 
 static bool add(char **places, size_t *count, const ASN1_IA5STRING *text)
@@ -30,10 +31,16 @@ static bool add(char **places, size_t *count, const ASN1_IA5STRING *text)
     return true;
 }
 
+/* An extension that is not there, or makes no sense: was it not for want of memory? */
+static bool was_read(void)
+{
+    return osspi_crypto_failure(SEC_E_OK) == SEC_E_OK;
+}
+
 static bool read_responders(X509 *certificate, struct osspi_sources *sources)
 {
     AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(certificate, NID_info_access, NULL, NULL);
-    bool ok = true;
+    bool ok = access != NULL || was_read();
 
     for (int i = 0; ok && i < sk_ACCESS_DESCRIPTION_num(access); i++) {
         const ACCESS_DESCRIPTION *entry = sk_ACCESS_DESCRIPTION_value(access, i);
@@ -56,7 +63,7 @@ static bool read_lists(X509 *certificate, struct osspi_sources *sources)
 {
     CRL_DIST_POINTS *points =
         X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL);
-    bool ok = true;
+    bool ok = points != NULL || was_read();
 
     for (int i = 0; ok && i < sk_DIST_POINT_num(points); i++) {
         const DIST_POINT *point = sk_DIST_POINT_value(points, i);

@@ -44,6 +44,7 @@ SECURITY_STATUS osspi_store_put_in(struct osspi_store *store, struct osspi_eleme
 {
     const struct osspi_folder *folder = osspi_store_folder(store);
     struct osspi_element *old osspi_auto(osspi_element_unrefp) = NULL;
+    const bool only_new = disposition == CERT_STORE_ADD_NEW || !has_key(source);
     SECURITY_STATUS status = SEC_E_OK;
 
     if (osspi_store_is_read_only(store))
@@ -60,7 +61,11 @@ SECURITY_STATUS osspi_store_put_in(struct osspi_store *store, struct osspi_eleme
     if (old && disposition == CERT_STORE_ADD_NEW)
         return CRYPT_E_EXISTS;
     if (needs_file(disposition, old, source))
-        status = osspi_folder_put(folder, source->certificate, disposition == CERT_STORE_ADD_NEW);
+        status = osspi_folder_put(folder, source->certificate, only_new);
+    /* Somebody else has put it there since this store was read, perhaps with its key: that stays.
+     */
+    if (status == CRYPT_E_EXISTS && disposition != CERT_STORE_ADD_NEW)
+        status = SEC_E_OK;
     if (status != SEC_E_OK)
         return status;
     return osspi_store_add(store, source, tame(disposition, old, source), ret_element);

@@ -119,8 +119,10 @@ static SECURITY_STATUS read_key_file(int folder, bool is_machine, struct osspi_f
     if (check_owner(entry, &facts, is_machine, true) != SEC_E_OK)
         return refuse(entry, SEC_E_NOT_OWNER,
                       "its .key file belongs to another user or is open to others (chmod 600)");
-    return judge(entry, osspi_pem_read((struct osspi_der_view){content.bytes, content.len},
-                                       OSSPI_PEM_KEY, NULL, pem));
+    status = judge(entry, osspi_pem_read((struct osspi_der_view){content.bytes, content.len},
+                                         OSSPI_PEM_KEY, NULL, pem));
+    entry->key_beside = status == SEC_E_OK && pem->key;
+    return status;
 }
 
 static SECURITY_STATUS take_leaf(struct osspi_folder_entry *entry, const struct osspi_pem *pem)

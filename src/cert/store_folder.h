@@ -30,6 +30,7 @@ struct osspi_folder_entry {
     const char *name; /* of the file; NULL: this is about the folder itself */
     SECURITY_STATUS status;
     const char *reason; /* why it is left out; static; NULL: it is not */
+    bool key_beside;    /* the key is in the .key file of the same name */
     size_t count;
     struct osspi_element *elements[OSSPI_FOLDER_FILE_CERTIFICATES];
 };

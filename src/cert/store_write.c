@@ -243,6 +243,7 @@ SECURITY_STATUS osspi_folder_put(const struct osspi_folder *folder,
 struct removal {
     const struct osspi_certificate *certificate;
     char *names[OSSPI_FOLDER_FILE_CERTIFICATES]; /* owned */
+    bool key_beside[OSSPI_FOLDER_FILE_CERTIFICATES];
     size_t count;
     SECURITY_STATUS status;
 };
@@ -279,6 +280,7 @@ static bool note_file(const struct osspi_folder_entry *entry, void *data)
         removal->status = SEC_E_INSUFFICIENT_MEMORY;
         return false;
     }
+    removal->key_beside[removal->count] = entry->key_beside;
     removal->names[removal->count++] = name;
     return true;
 }
@@ -290,13 +292,14 @@ static SECURITY_STATUS unlink_file(int folder, const char *name)
     return failure();
 }
 
-/* The key after its certificate: alone it is of no use to anybody who reads the folder. */
-static SECURITY_STATUS unlink_pair(int folder, const char *name)
+/* The key after its certificate: alone it is of no use to anybody who reads the folder. A .key file
+ * that this certificate does not use is another's. */
+static SECURITY_STATUS unlink_pair(int folder, const char *name, bool key_beside)
 {
     char *key osspi_auto(osspi_freep) = osspi_store_file_key_name(name);
     SECURITY_STATUS status = key ? unlink_file(folder, name) : SEC_E_INSUFFICIENT_MEMORY;
 
-    return status == SEC_E_OK ? unlink_file(folder, key) : status;
+    return status == SEC_E_OK && key_beside ? unlink_file(folder, key) : status;
 }
 
 SECURITY_STATUS osspi_folder_remove(const struct osspi_folder *folder,
@@ -314,7 +317,7 @@ SECURITY_STATUS osspi_folder_remove(const struct osspi_folder *folder,
     if (status == SEC_E_OK)
         status = removal.status;
     for (size_t i = 0; i < removal.count && status == SEC_E_OK; i++)
-        status = unlink_pair(fd, removal.names[i]);
+        status = unlink_pair(fd, removal.names[i], removal.key_beside[i]);
     if (status == SEC_E_OK && removal.count > 0)
         (void)fsync(fd); /* should it come back after a power failure, no harm is done */
     return status;
@@ -348,10 +351,10 @@ static SECURITY_STATUS sweep(DIR *dir, bool unlink_them)
     while (status == SEC_E_OK && (entry = readdir(dir)) != NULL) {
         if (is_dots(entry->d_name))
             continue;
-        if (unlink_them)
+        if (!is_ours(entry->d_name))
+            status = HRESULT_FROM_WIN32(ERROR_DIR_NOT_EMPTY); /* perhaps since the first round */
+        else if (unlink_them)
             status = unlink_file(dirfd(dir), entry->d_name);
-        else if (!is_ours(entry->d_name))
-            status = HRESULT_FROM_WIN32(ERROR_DIR_NOT_EMPTY);
     }
     return status;
 }

@@ -601,6 +601,7 @@ static void ssl_policy_compares_the_name(void **state)
         {u"127.0.0.2", AUTHTYPE_SERVER, 0, (DWORD)CERT_E_CN_NO_MATCH},
         {u"leaf", AUTHTYPE_SERVER, 0, (DWORD)CERT_E_CN_NO_MATCH},
         {u"", AUTHTYPE_SERVER, 0, (DWORD)CERT_E_CN_NO_MATCH},
+        {u".test", AUTHTYPE_SERVER, 0, (DWORD)CERT_E_CN_NO_MATCH},
         {u"le\x00e4f.test", AUTHTYPE_SERVER, 0, (DWORD)CERT_E_CN_NO_MATCH},
         {u"leaf", AUTHTYPE_SERVER, SECURITY_FLAG_IGNORE_CERT_CN_INVALID, 0},
         {NULL, AUTHTYPE_SERVER, 0, 0},

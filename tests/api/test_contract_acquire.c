@@ -268,6 +268,124 @@ static void s2_2_expiry(const struct peer_form *form)
     CertFreeCertificateContext(certificate);
 }
 
+/* ---- flags ---- */
+
+static void s3_2_flags_that_contradict_are_refused(const struct peer_form *form)
+{
+    static const struct {
+        DWORD flags;
+        SECURITY_STATUS status;
+    } rows[] = {
+        {SCH_CRED_MANUAL_CRED_VALIDATION | SCH_CRED_AUTO_CRED_VALIDATION,
+         SEC_E_UNKNOWN_CREDENTIALS},
+        {SCH_CRED_REVOCATION_CHECK_END_CERT | SCH_CRED_REVOCATION_CHECK_CHAIN,
+         SEC_E_UNKNOWN_CREDENTIALS},
+        {SCH_CRED_REVOCATION_CHECK_END_CERT | SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT,
+         SEC_E_UNKNOWN_CREDENTIALS},
+        {SCH_CRED_REVOCATION_CHECK_CHAIN | SCH_CRED_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT,
+         SEC_E_UNKNOWN_CREDENTIALS},
+        {SCH_USE_PRESHAREDKEY_ONLY, SEC_E_UNKNOWN_CREDENTIALS},
+        {SCH_USE_DTLS_ONLY, SEC_E_ALGORITHM_MISMATCH},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        for (ULONG use = SECPKG_CRED_INBOUND; use <= SECPKG_CRED_OUTBOUND; use++) {
+            SCHANNEL_CRED v4 = {.dwVersion = SCHANNEL_CRED_VERSION, .dwFlags = rows[i].flags};
+            SCH_CREDENTIALS v5 = {.dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = rows[i].flags};
+
+            assert_int_equal(try_acquire(form, package, use, &v4), rows[i].status);
+            assert_int_equal(try_acquire(form, package, use, &v5), rows[i].status);
+        }
+    }
+}
+
+/* With each of them, on both sides, a connection is made in which both ends are verified. */
+static void s3_2_flags_without_effect_change_nothing(const struct peer_form *form)
+{
+    static const DWORD flags[] = {
+        SCH_CRED_NO_SYSTEM_MAPPER,
+        SCH_CRED_MEMORY_STORE_CERT,
+        SCH_CRED_CACHE_ONLY_URL_RETRIEVAL_ON_CREATE,
+        SCH_SEND_AUX_RECORD,
+        SCH_USE_STRONG_CRYPTO,
+        SCH_ALLOW_NULL_ENCRYPTION,
+        SCH_CRED_AUTO_CRED_VALIDATION,
+        SCH_CRED_IGNORE_NO_REVOCATION_CHECK | SCH_CRED_IGNORE_REVOCATION_OFFLINE,
+        0x00000001 | 0xF8000000, /* those that have no name */
+    };
+
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        PCCERT_CONTEXT seen = NULL;
+        struct peer_pair pair;
+
+        peer_end_init(&pair.client, form, false);
+        peer_end_init(&pair.server, form, true);
+        assert_int_equal(peer_end_acquire(&pair.client, 0, flags[i], "client", false), SEC_E_OK);
+        assert_int_equal(peer_end_acquire(&pair.server, 0, flags[i], "server", true), SEC_E_OK);
+        pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
+        pair.client.flags |= ISC_REQ_MUTUAL_AUTH;
+        peer_connect(&pair);
+        assert_true(pair.client.attributes & ISC_RET_MUTUAL_AUTH);
+        assert_true(pair.server.attributes & ASC_RET_MUTUAL_AUTH);
+        assert_int_equal(
+            QueryContextAttributesA(&pair.server.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &seen),
+            SEC_E_OK);
+        assert_non_null(seen->hCertStore); /* in memory, whatever the flag says */
+        CertFreeCertificateContext(seen);
+        peer_exchange(&pair);
+        peer_disconnect(&pair);
+        pair.client.target = "other.test"; /* and a wrong name is one */
+        assert_int_equal(peer_handshake(&pair), SEC_E_WRONG_PRINCIPAL);
+        peer_close(&pair);
+    }
+}
+
+/* A client's hRootStore counts with the flag alone, and then nothing else does. */
+static void s3_2_restricted_roots_are_those_of_the_root_store(const struct peer_form *form)
+{
+    static const struct {
+        DWORD flags;
+        const char *root, *server;
+        SECURITY_STATUS status;
+    } rows[] = {
+        {0, "otherca", "server", SEC_E_OK},
+        {0, "otherca", "other-server", SEC_E_UNTRUSTED_ROOT},
+        {SCH_CRED_RESTRICTED_ROOTS, "otherca", "server", SEC_E_UNTRUSTED_ROOT},
+        {SCH_CRED_RESTRICTED_ROOTS, "otherca", "other-server", SEC_E_OK},
+        {SCH_CRED_RESTRICTED_ROOTS, "ca", "server", SEC_E_OK},
+        {SCH_CRED_RESTRICTED_ROOTS, NULL, "server", SEC_E_UNTRUSTED_ROOT},
+    };
+
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+        const struct peer_setup setup = {.certificate = rows[i / 2].server};
+        PCCERT_CONTEXT root = rows[i / 2].root ? peer_certificate(rows[i / 2].root) : NULL;
+        HCERTSTORE store = root ? CertOpenStore(CERT_STORE_PROV_MEMORY, 0, 0, 0, NULL) : NULL;
+        SCHANNEL_CRED v4 = {
+            .dwVersion = SCHANNEL_CRED_VERSION, .hRootStore = store, .dwFlags = rows[i / 2].flags};
+        SCH_CREDENTIALS v5 = {.dwVersion = SCH_CREDENTIALS_VERSION,
+                              .hRootStore = store,
+                              .dwFlags = rows[i / 2].flags};
+        struct peer_pair pair;
+
+        if (root)
+            assert_true(CertAddCertificateContextToStore(store, root, CERT_STORE_ADD_ALWAYS, NULL));
+        peer_open(&pair, form, &setup);
+        peer_end_free(&pair.client);
+        pair.client.target = "localhost";
+        assert_int_equal(form->acquire(package, SECPKG_CRED_OUTBOUND,
+                                       i % 2 ? (void *)&v4 : (void *)&v5, &pair.client.credential,
+                                       NULL),
+                         SEC_E_OK);
+        pair.client.has_credential = true;
+        if (root) { /* copied */
+            CertCloseStore(store, 0);
+            CertFreeCertificateContext(root);
+        }
+        assert_int_equal(peer_handshake(&pair), rows[i / 2].status);
+        peer_close(&pair);
+    }
+}
+
 /* ---- counts ---- */
 
 static void counts_and_arrays_must_fit(const struct peer_form *form)
@@ -395,6 +513,9 @@ int main(void)
         PEER_CASE(s2_2_certificates),
         PEER_CASE(encrypted_keys_serve_with_their_password),
         PEER_CASE(s2_2_expiry),
+        PEER_CASE(s3_2_flags_that_contradict_are_refused),
+        PEER_CASE(s3_2_flags_without_effect_change_nothing),
+        PEER_CASE(s3_2_restricted_roots_are_those_of_the_root_store),
         PEER_CASE(counts_and_arrays_must_fit),
         PEER_CASE(s1_2_auth_data_are_captured),
     };

@@ -250,6 +250,33 @@ static void a_session_belongs_to_the_credential_that_was_shown(const struct peer
     }
 }
 
+/* The first credential's trust is not the other one's: what was verified for the first serves no
+ * connection of a stricter one. */
+static void a_session_serves_no_stricter_credential(const struct peer_form *form)
+{
+    static const char *const nobody[] = {NULL};
+    static const char *const shown[] = {"client", NULL};
+
+    for (size_t i = 0; i < 2; i++) {
+        SCHANNEL_CRED strict = {.grbitEnabledProtocols = protocols[i],
+                                .dwFlags = SCH_CRED_RESTRICTED_ROOTS,
+                                .hRootStore = roots_of(nobody)};
+        struct peer_pair pair;
+        CredHandle old;
+
+        open_asking(&pair, form, protocols[i], NULL, NULL);
+        until_told(&pair);
+        old = pair.client.credential;
+        assert_int_equal(acquire_with(&pair.client, &strict, shown), SEC_E_OK);
+        must_be_known_as(&pair, "client");
+        peer_disconnect(&pair);
+        assert_int_equal(peer_handshake(&pair), SEC_E_UNTRUSTED_ROOT);
+        assert_int_equal(form->free_credential(&old), SEC_E_OK);
+        CertCloseStore(strict.hRootStore, 0);
+        peer_close(&pair);
+    }
+}
+
 /* ---- what is no continuation ---- */
 
 static SECURITY_STATUS client_leg(struct peer_pair *pair, const void *bytes, size_t len,
@@ -591,6 +618,7 @@ int main(void)
         PEER_CASE(another_credential_is_honoured),
         PEER_CASE(nobody_is_told_twice),
         PEER_CASE(a_session_belongs_to_the_credential_that_was_shown),
+        PEER_CASE(a_session_serves_no_stricter_credential),
         PEER_CASE(other_bytes_are_refused),
         PEER_CASE(a_longer_replay_is_read_on),
         PEER_CASE(extra_may_come_alone),

@@ -244,6 +244,25 @@ static void nothing_is_chosen_where_it_is_forbidden(const struct peer_form *form
     }
 }
 
+/* The flag that asks for it changes nothing; the one that forbids it has the last word. */
+static void s3_2_use_default_creds_is_the_default(const struct peer_form *form)
+{
+    static const char *const names[] = {"client", NULL};
+
+    fill_store(names);
+    for (size_t i = 0; i < 2; i++) {
+        struct peer_pair pair;
+
+        open_pair(&pair, form, protocols[i], SCH_CRED_USE_DEFAULT_CREDS, "ca");
+        must_show(&pair, "client");
+        peer_close(&pair);
+        open_pair(&pair, form, protocols[i], SCH_CRED_USE_DEFAULT_CREDS | SCH_CRED_NO_DEFAULT_CREDS,
+                  "ca");
+        must_be_told(&pair);
+        peer_close(&pair);
+    }
+}
+
 /* The leg that goes on decides anew. */
 static void a_later_leg_may_allow_it(const struct peer_form *form)
 {
@@ -313,6 +332,7 @@ int main(void)
         PEER_CASE(a_renewed_one_is_seen_at_once),
         PEER_CASE(what_does_not_fit_is_not_shown),
         PEER_CASE(nothing_is_chosen_where_it_is_forbidden),
+        PEER_CASE(s3_2_use_default_creds_is_the_default),
         PEER_CASE(a_later_leg_may_allow_it),
         PEER_CASE(the_servers_algorithms_decide),
     };

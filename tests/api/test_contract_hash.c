@@ -123,6 +123,16 @@ static void s3_2_hash_structure_says_whose(const struct peer_form *form)
     thumbprint("server-rsa", hash.ShaHash);
     assert_int_equal(shows(form, SCH_CRED_FORMAT_CERT_HASH, &hash, sizeof(hash), "server-rsa"),
                      SEC_E_OK);
+    /* With anything else in it, it is 20 bytes that nobody has. */
+    for (int i = 0; i < 3; i++) {
+        SCHANNEL_CERT_HASH other = hash;
+
+        other.dwLength -= i == 0;
+        other.dwFlags = i == 1 ? 2 : 0;
+        other.hProv = i == 2 ? 1 : 0;
+        assert_int_equal(shows(form, SCH_CRED_FORMAT_CERT_HASH, &other, sizeof(other), NULL),
+                         SEC_E_NO_CREDENTIALS);
+    }
 }
 
 static SCHANNEL_CERT_HASH_STORE store_of(const char *name, DWORD flags, const char *store)

@@ -128,6 +128,24 @@ static void s2_8_policy_checks_revocation(const struct peer_form *form)
     assert_int_equal(connect_under(form, 0, "client", &policy, &mutual), SEC_E_OK);
 }
 
+/* The certificate names nobody to ask: who checks refuses it. */
+static void s2_8_policy_takes_the_place_of_the_flags(const struct peer_form *form)
+{
+    const struct peer_setup setup = {.server_flags = SCH_CRED_REVOCATION_CHECK_CHAIN};
+    const SecPkgCred_ClientCertPolicy policy = {.dwFlags = OSSPI_CLIENT_CERT_REQUIRE};
+    struct peer_pair pair;
+
+    SslEmptyCacheA(NULL, 0);
+    peer_open(&pair, form, &setup);
+    assert_int_equal(shown_renew(&pair.client, (const char *[]){"client", NULL}), SEC_E_OK);
+    pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
+    assert_int_equal(peer_handshake(&pair), CRYPT_E_NO_REVOCATION_CHECK);
+    peer_disconnect(&pair);
+    assert_int_equal(set(&pair.server, &policy), SEC_E_OK);
+    peer_connect(&pair);
+    peer_close(&pair);
+}
+
 static void s2_8_policy_that_cannot_be_kept_is_refused(const struct peer_form *form)
 {
     WCHAR name[] = {'M', 'Y', 0};
@@ -223,6 +241,7 @@ int main(void)
         PEER_CASE(s2_8_policy_can_overlook_usage),
         PEER_CASE(s2_8_session_under_a_weaker_policy_does_not_resume),
         PEER_CASE(s2_8_policy_checks_revocation),
+        PEER_CASE(s2_8_policy_takes_the_place_of_the_flags),
         PEER_CASE(s2_8_policy_that_cannot_be_kept_is_refused),
         PEER_CASE(s2_8_supported_things_are_told_in_all_forms),
         PEER_CASE(s2_8_what_was_settled_cannot_be_set),

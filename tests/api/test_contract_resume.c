@@ -160,6 +160,43 @@ static void sessions_made_without_the_name_never_serve_with_it(const struct peer
     }
 }
 
+/* The flag of the context travels in a buffer of the first leg. */
+static void connect_deferred(struct peer_pair *pair)
+{
+    SEC_FLAGS wide = {ISC_REQ_DEFERRED_CRED_VALIDATION};
+    uint8_t out[8192];
+    struct peer_leg leg = peer_leg_of(&pair->client, NULL, 0, out, sizeof(out));
+
+    leg.in[leg.in_count++] = (SecBuffer){sizeof(wide), SECBUFFER_FLAGS, &wide};
+    assert_int_equal(peer_leg_run(&pair->client, &leg), SEC_I_CONTINUE_NEEDED);
+    peer_push(&pair->server.in, out, leg.out[0].cbBuffer);
+    peer_connect(pair);
+    peer_exchange(pair);
+}
+
+/* Unless nothing was wrong. */
+static void
+sessions_made_with_deferred_verification_never_serve_with_it(const struct peer_form *form)
+{
+    for (size_t i = 0; i < 4; i++) {
+        const bool good = i / 2;
+        const struct peer_setup setup = {.protocols = protocols[i % 2],
+                                         .certificate = good ? "server" : "wrongname"};
+        struct peer_pair pair;
+
+        SslEmptyCacheA(NULL, 0);
+        peer_open(&pair, form, &setup);
+        connect_deferred(&pair);
+        assert_false(resumed(&pair.client));
+        peer_disconnect(&pair);
+        if (good)
+            assert_true(connect_resumes(&pair));
+        else
+            assert_int_equal(peer_handshake(&pair), SEC_E_WRONG_PRINCIPAL);
+        peer_close(&pair);
+    }
+}
+
 static void a_verified_session_serves_one_that_verifies_less(const struct peer_form *form)
 {
     struct peer_pair pair;
@@ -200,6 +237,31 @@ static void s3_8_session_token_disables(const struct peer_form *form)
         assert_int_equal(peer_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
         assert_int_equal(peer_control(&pair.client, &disable, sizeof(disable)), SEC_E_OK);
         peer_connect(&pair);
+        peer_exchange(&pair);
+        peer_disconnect(&pair);
+        assert_false(connect_resumes(&pair));
+        peer_close(&pair);
+    }
+}
+
+/* A token that says other than the flag: this connection hands out a ticket. Connections of the
+ * credential take none, as before. */
+static void s3_8_session_token_enables(const struct peer_form *form)
+{
+    const SCHANNEL_SESSION_TOKEN enable = {SCHANNEL_SESSION, SSL_SESSION_ENABLE_RECONNECTS};
+
+    for (int told = 0; told < 2; told++) {
+        const struct peer_setup setup = {.protocols = SP_PROT_TLS1_3_CLIENT,
+                                         .server_flags = SCH_CRED_DISABLE_RECONNECTS};
+        struct peer_pair pair;
+
+        SslEmptyCacheA(NULL, 0);
+        peer_open(&pair, form, &setup);
+        peer_half_connect(&pair);
+        if (told)
+            assert_int_equal(peer_control(&pair.server, &enable, sizeof(enable)), SEC_E_OK);
+        peer_connect(&pair);
+        assert_int_equal(pair.client.in.len > 0, told);
         peer_exchange(&pair);
         peer_disconnect(&pair);
         assert_false(connect_resumes(&pair));
@@ -309,9 +371,11 @@ int main(void)
         PEER_CASE(sessions_end_with_their_credential),
         PEER_CASE(sessions_made_without_verification_never_serve_with_it),
         PEER_CASE(sessions_made_without_the_name_never_serve_with_it),
+        PEER_CASE(sessions_made_with_deferred_verification_never_serve_with_it),
         PEER_CASE(a_verified_session_serves_one_that_verifies_less),
         PEER_CASE(s3_2_disable_reconnects_on_either_side),
         PEER_CASE(s3_8_session_token_disables),
+        PEER_CASE(s3_8_session_token_enables),
         PEER_CASE(ssl_empty_cache_drops_by_name_or_all),
         PEER_CASE(tickets_are_for_the_same_server_identity),
         PEER_CASE(other_peers_resume_too),

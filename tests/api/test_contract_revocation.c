@@ -220,6 +220,12 @@ static void scope_says_whose_revocation_counts(const struct peer_form *form)
     say("/ocsp", &leaf, V_OCSP_CERTSTATUS_GOOD);
     world_serve("/root-list", WORLD_STATUS, 503, "text/plain", "busy", 4);
     TEST_REQUIRE_EQUAL(meet_server(form, &leaf, CHAIN), CRYPT_E_REVOCATION_OFFLINE);
+    forget_all();
+    say("/ocsp", &leaf, V_OCSP_CERTSTATUS_GOOD);
+    world_serve_list("/root-list", &root, &root);
+    TEST_REQUIRE_EQUAL(meet_server(form, &leaf, END), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(meet_server(form, &leaf, NO_ROOT), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(meet_server(form, &leaf, CHAIN), CRYPT_E_REVOKED);
     world_drop(&leaf);
 }
 

@@ -2,12 +2,17 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * Contract: a server with several certificates presents the one that the client's server name asks
- * for; SCH_CRED_SNI_CREDENTIAL and its principal; AddCredentials; whose sessions resume. TLS 1.2
- * and 1.3. The clients verify what they are shown wherever the name has a certificate.
+ * for; SCH_CRED_SNI_CREDENTIAL and its principal; AddCredentials; whose sessions resume; on both
+ * sides, whether the root is shown too. TLS 1.2 and 1.3. The clients verify what they are shown
+ * wherever the name has a certificate.
  */
 #include <opensspi.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "support/tls_raw.h"
 #include "support/tls_shown.h"
 
 #define SNI SCH_CRED_SNI_CREDENTIAL
@@ -115,6 +120,22 @@ static void s3_2_without_the_flag_credentials_keep_to_themselves(const struct pe
     assert_int_equal(shown_serve(&pair.server, "not a host name", 0, both), SEC_E_OK);
     shown_expect(&pair, "b.example", "server");
     peer_end_free(&other);
+    peer_close(&pair);
+}
+
+static void s3_2_clients_flag_has_no_effect(const struct peer_form *form)
+{
+    SCH_CREDENTIALS auth = {.dwVersion = SCH_CREDENTIALS_VERSION, .dwFlags = SNI};
+    struct peer_pair pair;
+
+    open_ends(&pair, form, 0, true);
+    peer_end_free(&pair.client);
+    assert_int_equal(shown_acquire(form, "not a host name", SECPKG_CRED_OUTBOUND, &auth,
+                                   &pair.client.credential),
+                     SEC_E_OK);
+    pair.client.has_credential = true;
+    assert_int_equal(shown_serve(&pair.server, NULL, 0, both), SEC_E_OK);
+    shown_expect(&pair, "other.test", "wrongname");
     peer_close(&pair);
 }
 
@@ -288,6 +309,117 @@ static void resumed_server_knows_its_certificate(const struct peer_form *form)
     }
 }
 
+/* ---- the root ---- */
+
+static void append(FILE *to, const char *name)
+{
+    char path[512], bytes[4096];
+    size_t len;
+
+    peer_path(name, ".pem", path, sizeof(path));
+    FILE *from = fopen(path, "re");
+    assert_non_null(from);
+    while ((len = fread(bytes, 1, sizeof(bytes), from)) > 0)
+        assert_int_equal(fwrite(bytes, 1, len, to), len);
+    assert_int_equal(fclose(from), 0);
+}
+
+/* A test certificate whose chain ends with the root itself. */
+static void acquire_with_root(struct peer_end *end, DWORD flags, const char *name)
+{
+    char path[] = "/tmp/osspi-root-XXXXXX", key[512];
+    PCCERT_CONTEXT certificate = NULL;
+    int fd = mkstemp(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+    assert_non_null(file);
+    append(file, name);
+    append(file, "ca");
+    assert_int_equal(fclose(file), 0);
+    peer_path(name, ".key", key, sizeof(key));
+    assert_int_equal(OsspiLoadCertificate(path, key, NULL, &certificate), SEC_E_OK);
+    unlink(path);
+    SCH_CREDENTIALS auth = {.dwVersion = SCH_CREDENTIALS_VERSION,
+                            .cCreds = 1,
+                            .paCred = &certificate,
+                            .dwFlags = flags};
+    assert_int_equal(shown_acquire(end->form, NULL,
+                                   end->server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, &auth,
+                                   &end->credential),
+                     SEC_E_OK);
+    end->has_credential = true;
+    CertFreeCertificateContext(certificate);
+}
+
+static bool ends_with_root(STACK_OF(X509) * chain)
+{
+    PCCERT_CONTEXT root = peer_certificate("ca");
+    X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
+    unsigned char *bytes = NULL;
+    int len = i2d_X509(last, &bytes);
+    bool is_root = len == (int)root->cbCertEncoded &&
+                   memcmp(bytes, root->pbCertEncoded, root->cbCertEncoded) == 0;
+
+    OPENSSL_free(bytes);
+    CertFreeCertificateContext(root);
+    return is_root;
+}
+
+/* What OpenSSL is shown: leaf and intermediate, and with the flag the root behind them. */
+static void server_shows(const struct peer_form *form, int version, DWORD flags)
+{
+    struct raw_peer raw;
+    struct peer_end end;
+
+    peer_end_init(&end, form, true);
+    acquire_with_root(&end, flags, "server");
+    raw_open(&raw, false, version, NULL);
+    assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(raw.ssl);
+    assert_int_equal(sk_X509_num(chain), flags ? 3 : 2);
+    assert_int_equal(ends_with_root(chain), flags != 0);
+    raw_close(&raw);
+    peer_end_free(&end);
+}
+
+static int accept_any(int good, X509_STORE_CTX *store)
+{
+    (void)good;
+    (void)store;
+    return 1;
+}
+
+/* A server's chain of OpenSSL does not have the leaf in it. */
+static void client_shows(const struct peer_form *form, int version, DWORD flags)
+{
+    struct raw_peer raw;
+    struct peer_end end;
+
+    peer_end_init(&end, form, false);
+    acquire_with_root(&end, flags, "client");
+    raw_open(&raw, true, version, "server");
+    SSL_set_verify(raw.ssl, SSL_VERIFY_PEER, accept_any);
+    assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(raw.ssl);
+    assert_int_equal(sk_X509_num(chain), flags ? 1 : 0);
+    if (flags)
+        assert_true(ends_with_root(chain));
+    raw_close(&raw);
+    peer_end_free(&end);
+}
+
+static void s3_2_root_is_sent_with_send_root_cert_alone(const struct peer_form *form)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    for (size_t i = 0; i < 2; i++) {
+        server_shows(form, versions[i], 0);
+        server_shows(form, versions[i], SCH_SEND_ROOT_CERT);
+        client_shows(form, versions[i], 0);
+        client_shows(form, versions[i], SCH_SEND_ROOT_CERT);
+    }
+}
+
 int main(void)
 {
     static const struct peer_case cases[] = {
@@ -296,6 +428,7 @@ int main(void)
         PEER_CASE(s3_11_wildcards_stand_behind_exact_names),
         PEER_CASE(s3_2_sni_credential_principal_chooses),
         PEER_CASE(s3_2_without_the_flag_credentials_keep_to_themselves),
+        PEER_CASE(s3_2_clients_flag_has_no_effect),
         PEER_CASE(s3_2_newest_credential_of_a_name_counts),
         PEER_CASE(s3_2_bad_principals_are_refused),
         PEER_CASE(s2_1_add_credentials_appends_and_replaces_by_name),
@@ -303,6 +436,7 @@ int main(void)
         PEER_CASE(s2_1_at_most_a_hundred_certificates),
         PEER_CASE(s3_8_session_of_one_certificate_does_not_resume_under_another),
         PEER_CASE(resumed_server_knows_its_certificate),
+        PEER_CASE(s3_2_root_is_sent_with_send_root_cert_alone),
     };
 
     return peer_run_cases("contract.sni", cases, sizeof(cases) / sizeof(cases[0]));

@@ -130,6 +130,34 @@ static void flags_ask_for_less(const struct peer_form *form)
     }
 }
 
+/* All is looked at, nothing fails, and nobody is told that the peer was verified. */
+static void s3_2_deferred_verdicts_are_told(const struct peer_form *form)
+{
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *row = &rows[i / 2];
+        const struct peer_setup setup = {.protocols = protocols[i % 2],
+                                         .certificate = row->certificate,
+                                         .client_flags = SCH_CRED_DEFERRED_CRED_VALIDATION};
+        SecPkgContext_CertificateValidationResult result = {99, 99};
+        struct peer_pair pair;
+
+        if (row->target[0] == '.')
+            continue;
+        peer_open(&pair, form, &setup);
+        pair.client.target = row->target;
+        pair.client.flags |= ISC_REQ_MUTUAL_AUTH;
+        assert_int_equal(peer_handshake(&pair), SEC_E_OK);
+        assert_int_equal(
+            QueryContextAttributesA(&pair.client.context, SECPKG_ATTR_CERT_CHECK_RESULT, &result),
+            SEC_E_OK);
+        assert_int_equal(result.hrVerifyChainStatus == S_OK, row->status == SEC_E_OK);
+        if (row->status == SEC_E_WRONG_PRINCIPAL)
+            assert_int_equal(result.hrVerifyChainStatus, CERT_E_CN_NO_MATCH);
+        assert_false(pair.client.attributes & ISC_RET_MUTUAL_AUTH);
+        peer_close(&pair);
+    }
+}
+
 /* Manual validation may be asked for by the call as well. */
 static void s3_3_manual_validation_by_flag_of_the_call(const struct peer_form *form)
 {
@@ -242,6 +270,27 @@ static void client_certificates_are_verified_before_ok(const struct peer_form *f
     }
 }
 
+/* A server verifies what it gets, whatever the flags of its credential say. */
+static void s3_2_flags_for_clients_let_nobody_into_a_server(const struct peer_form *form)
+{
+    static const DWORD flags[] = {SCH_CRED_MANUAL_CRED_VALIDATION,
+                                  SCH_CRED_DEFERRED_CRED_VALIDATION, SCH_CRED_RESTRICTED_ROOTS};
+
+    for (size_t i = 0; i < 2 * sizeof(flags) / sizeof(flags[0]); i++) {
+        struct peer_pair pair;
+
+        peer_end_init(&pair.client, form, false);
+        peer_end_init(&pair.server, form, true);
+        assert_int_equal(peer_end_acquire(&pair.client, protocols[i % 2], 0, "other-server", false),
+                         SEC_E_OK);
+        assert_int_equal(peer_end_acquire(&pair.server, 0, flags[i / 2], "server", false),
+                         SEC_E_OK);
+        pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
+        assert_int_equal(peer_handshake(&pair), SEC_E_UNTRUSTED_ROOT);
+        peer_close(&pair);
+    }
+}
+
 /* Asked for is not required: who has none gets in, and the server can see it. */
 static void a_client_without_certificate_gets_in(const struct peer_form *form)
 {
@@ -261,11 +310,13 @@ int main(void)
     static const struct peer_case cases[] = {
         PEER_CASE(every_certificate_gets_its_verdict),
         PEER_CASE(flags_ask_for_less),
+        PEER_CASE(s3_2_deferred_verdicts_are_told),
         PEER_CASE(s3_3_manual_validation_by_flag_of_the_call),
         PEER_CASE(without_extended_error_no_alert_goes_out),
         PEER_CASE(s3_4_alert_buffer_takes_the_alert),
         PEER_CASE(the_verdict_stays),
         PEER_CASE(client_certificates_are_verified_before_ok),
+        PEER_CASE(s3_2_flags_for_clients_let_nobody_into_a_server),
         PEER_CASE(a_client_without_certificate_gets_in),
     };
 

@@ -135,6 +135,36 @@ static void ring_without_a_worker_gets_one(void **state)
     drop_two(seats);
 }
 
+/* One worker is left, and its own ring is empty: no ring of the others waits for another's end. */
+static void others_rings_take_turns(void **state)
+{
+    struct osspi_rings rings = {.count = 0};
+    struct osspi_seat seats[3];
+    uint64_t ticket = 0;
+    uint32_t third = 0;
+
+    (void)state;
+    assert_true(osspi_rings_init(&rings, 3, 96));
+    for (uint32_t i = 0; i < 3; i++)
+        osspi_rings_sit(&rings, &seats[i]);
+    for (uint64_t i = 0; i < MANY; i++) {
+        assert_true(osspi_rings_push(&rings, 1, 1)); /* always more where this came from */
+        if (i % 8 == 0)
+            (void)osspi_rings_push(&rings, 1, 1);
+        if (i % 100 == 0)
+            assert_true(osspi_rings_push(&rings, 2, 2));
+        assert_true(osspi_rings_pop(&rings, &seats[0], &ticket));
+        third += ticket == 2;
+        if (i % 8 == 1)
+            (void)osspi_rings_pop(&rings, &seats[0], &ticket), third += ticket == 2;
+    }
+    assert_int_equal(third, MANY / 100);
+    for (uint32_t i = 0; i < 3; i++) {
+        osspi_rings_rise(&rings, &seats[i]);
+        osspi_ring_clear(&rings.rings[i].ring);
+    }
+}
+
 static void full_ring_flows_over_into_another(void **state)
 {
     struct osspi_seat seats[2];
@@ -246,6 +276,7 @@ int main(void)
         cmocka_unit_test(ring_that_stands_still_is_helped),
         cmocka_unit_test(ring_that_gets_on_is_left_alone),
         cmocka_unit_test(ring_without_a_worker_gets_one),
+        cmocka_unit_test(others_rings_take_turns),
         cmocka_unit_test(full_ring_flows_over_into_another),
         cmocka_unit_test(legs_wait_for_the_worker_of_the_leg_before),
     };

@@ -20,10 +20,10 @@ static void preload(char *word, size_t size)
     TEST_REQUIRE(len > 0 && (size_t)len < size);
 }
 
-uint16_t interop_gnutls_serv(struct interop_process *process, const char *name,
-                             const char *priority, const char *const extra[])
+uint16_t interop_gnutls_serv_files(struct interop_process *process, const char *certificate,
+                                   const char *key, const char *priority, const char *const extra[])
 {
-    char shim[PATH_SIZE], certificate[PATH_SIZE], key[PATH_SIZE], authority[PATH_SIZE];
+    char shim[PATH_SIZE], authority[PATH_SIZE];
     const char *const usual[] = {"env",
                                  shim,
                                  "gnutls-serv",
@@ -42,17 +42,25 @@ uint16_t interop_gnutls_serv(struct interop_process *process, const char *name,
     const char *words[INTEROP_ARGUMENTS] = {0};
 
     preload(shim, sizeof(shim));
-    peer_path(name, ".pem", certificate, sizeof(certificate));
-    peer_path(name, ".key", key, sizeof(key));
     peer_path("ca", ".pem", authority, sizeof(authority));
     interop_add_words(words, interop_add_words(words, 0, usual), extra);
     return interop_start_server(process, words);
 }
 
-void interop_gnutls_cli(struct interop_process *process, uint16_t port, const char *authority,
-                        const char *name, const char *priority, const char *const extra[])
+uint16_t interop_gnutls_serv(struct interop_process *process, const char *name,
+                             const char *priority, const char *const extra[])
 {
-    char shim[PATH_SIZE], file[PATH_SIZE], number[16];
+    char certificate[PATH_SIZE], key[PATH_SIZE];
+
+    peer_path(name, ".pem", certificate, sizeof(certificate));
+    peer_path(name, ".key", key, sizeof(key));
+    return interop_gnutls_serv_files(process, certificate, key, priority, extra);
+}
+
+void interop_gnutls_cli_file(struct interop_process *process, uint16_t port, const char *file,
+                             const char *name, const char *priority, const char *const extra[])
+{
+    char shim[PATH_SIZE], number[16];
     const char *const usual[] = {"env",        shim,
                                  "gnutls-cli", "--port",
                                  number,       "--x509cafile",
@@ -65,7 +73,15 @@ void interop_gnutls_cli(struct interop_process *process, uint16_t port, const ch
 
     preload(shim, sizeof(shim));
     snprintf(number, sizeof(number), "%u", port);
-    peer_path(authority, ".pem", file, sizeof(file));
     interop_add_words(words, interop_add_words(words, 0, usual), extra);
     interop_start(process, words);
+}
+
+void interop_gnutls_cli(struct interop_process *process, uint16_t port, const char *authority,
+                        const char *name, const char *priority, const char *const extra[])
+{
+    char file[PATH_SIZE];
+
+    peer_path(authority, ".pem", file, sizeof(file));
+    interop_gnutls_cli_file(process, port, file, name, priority, extra);
 }

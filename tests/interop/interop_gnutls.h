@@ -23,9 +23,16 @@
  */
 uint16_t interop_gnutls_serv(struct interop_process *process, const char *name,
                              const char *priority, const char *const extra[]);
+/** The same with paths of the certificate and its key. */
+uint16_t interop_gnutls_serv_files(struct interop_process *process, const char *certificate,
+                                   const char *key, const char *priority,
+                                   const char *const extra[]);
 
 /** Starts gnutls-cli against that port; it trusts an authority and expects a name. */
 void interop_gnutls_cli(struct interop_process *process, uint16_t port, const char *authority,
                         const char *name, const char *priority, const char *const extra[]);
+/** The same with the path of the authority's certificate. */
+void interop_gnutls_cli_file(struct interop_process *process, uint16_t port, const char *file,
+                             const char *name, const char *priority, const char *const extra[]);
 
 #endif

@@ -45,6 +45,19 @@ static FILE *open_configuration(const struct interop_nginx *nginx)
     return file;
 }
 
+/* For further servers in the configuration; options of the socket stand in one place only. */
+static void write_listen(const struct interop_nginx *nginx, const char *listens)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/listen.conf", nginx->folder);
+    file = fopen(path, "we");
+    TEST_REQUIRE(file != NULL);
+    fprintf(file, "listen 127.0.0.1:%u %s;\n", nginx->port, listens);
+    TEST_REQUIRE(fclose(file) == 0);
+}
+
 static int hold_port(uint16_t *ret_port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -70,6 +83,7 @@ void interop_nginx_start(struct interop_nginx *nginx, const char *listens, const
     snprintf(nginx->folder, sizeof(nginx->folder), "/tmp/osspi-nginx-XXXXXX");
     TEST_REQUIRE(mkdtemp(nginx->folder) != NULL);
     nginx->holder = hold_port(&nginx->port);
+    write_listen(nginx, listens);
     file = open_configuration(nginx);
     fprintf(file, general, nginx->port, listens);
     va_start(arguments, settings);
@@ -109,4 +123,42 @@ const char *interop_nginx_certificate(char *text, size_t size, const char *prefi
                    certificate, prefix, key);
     TEST_REQUIRE(len > 0 && (size_t)len < size);
     return text;
+}
+
+/* ---- nginx as a client ---- */
+
+void interop_nginx_start_proxy(struct interop_nginx *nginx, uint16_t port, const char *version,
+                               const char *name)
+{
+    char authority[512];
+
+    peer_path("ca", ".pem", authority, sizeof(authority));
+    interop_nginx_start(nginx, "",
+                        "location / {\n"
+                        "proxy_pass https://127.0.0.1:%u;\n"
+                        "proxy_ssl_protocols %s;\n"
+                        "proxy_ssl_verify on;\n"
+                        "proxy_ssl_verify_depth 4;\n"
+                        "proxy_ssl_trusted_certificate \"%s\";\n"
+                        "proxy_ssl_server_name on;\n"
+                        "proxy_ssl_name %s;\n}",
+                        port, version, authority, name);
+}
+
+void interop_nginx_ask(const struct interop_nginx *nginx, struct interop_wire *user)
+{
+    static const char request[] = "GET / HTTP/1.0\r\nHost: " PEER_TARGET "\r\n\r\n";
+
+    interop_wire_init(user, PEER_SYNC, false, NULL);
+    interop_wire_connect(user, nginx->port);
+    peer_push(&user->net.in, request, strlen(request));
+    interop_flush(user);
+}
+
+/* What nginx asks comes only if it has believed us. */
+void interop_nginx_must_believe(struct interop_wire *wire)
+{
+    interop_must_handshake(wire);
+    INTEROP_UNTIL(wire, wire->plain.len >= 4 || wire->eof);
+    TEST_REQUIRE(wire->plain.len >= 4 && memcmp(wire->plain.bytes, "GET ", 4) == 0);
 }

@@ -21,7 +21,8 @@ struct interop_nginx {
  * Starts nginx with one server.
  *
  * @param listens   words behind the port of its listen directive: "ssl" or ""
- * @param settings  what else stands in the server block; format and arguments as of printf
+ * @param settings  what else stands in the server block; format and arguments as of printf. Further
+ *                  blocks on the same port say "include listen.conf;"
  */
 void interop_nginx_start(struct interop_nginx *nginx, const char *listens, const char *settings,
                          ...) __attribute__((format(printf, 3, 4)));
@@ -32,5 +33,21 @@ void interop_nginx_stop(struct interop_nginx *nginx);
  * directives: "ssl" or "proxy_ssl". */
 const char *interop_nginx_certificate(char *text, size_t size, const char *prefix,
                                       const char *name);
+
+/* ---- nginx as a client ---- */
+
+/**
+ * Starts nginx in front of a server of the test.
+ *
+ * @param port     the server's; nginx verifies it with the test CA
+ * @param version  as nginx calls it
+ * @param name     the one that it asks for and expects
+ */
+void interop_nginx_start_proxy(struct interop_nginx *nginx, uint16_t port, const char *version,
+                               const char *name);
+/** Sends it a request, which it passes on while the user's socket is open. */
+void interop_nginx_ask(const struct interop_nginx *nginx, struct interop_wire *user);
+/** Our server's handshake with it must end well, and the request come in. */
+void interop_nginx_must_believe(struct interop_wire *wire);
 
 #endif

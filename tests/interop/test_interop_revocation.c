@@ -5,103 +5,24 @@
  * web server, and stapled answers to s_client and from s_server.
  */
 #include <openssl/ocsp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-#include <opensspi.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "interop_wire.h"
-#include "support/revocation_world.h"
+#include "interop_authority.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define END             SCH_CRED_REVOCATION_CHECK_END_CERT
-#define GOOD_SERIAL     0x21
-#define REVOKED_SERIAL  0x22
 #define LOCAL           SCH_CRED_REVOCATION_CHECK_CACHE_ONLY
 
-static struct world_identity root, good, revoked, unheard_of, listed, unlisted;
-static char folder[] = "/tmp/osspi-revocation-XXXXXX";
-static struct interop_process responder, web;
-static uint16_t responder_port, web_port;
-
-/* ---- files ---- */
-
-static void path_of(const char *name, char *path, size_t size)
-{
-    TEST_REQUIRE(snprintf(path, size, "%s/%s", folder, name) < (int)size);
-}
-
-static FILE *open_file(const char *name)
-{
-    char path[128];
-
-    path_of(name, path, sizeof(path));
-    FILE *file = fopen(path, "wb");
-    TEST_REQUIRE(file != NULL);
-    return file;
-}
-
-static void write_identity(const char *name, const char *key_name,
-                           const struct world_identity *identity)
-{
-    FILE *file = open_file(name);
-
-    TEST_REQUIRE(PEM_write_X509(file, identity->certificate) == 1 && fclose(file) == 0);
-    file = open_file(key_name);
-    TEST_REQUIRE(PEM_write_PrivateKey(file, identity->key, NULL, NULL, 0, NULL, NULL) == 1);
-    TEST_REQUIRE(fclose(file) == 0);
-}
-
-/* The database that openssl ca keeps. The responder reads it once, before there are certificates:
- * they need its port. */
-static void write_index(void)
-{
-    FILE *file = open_file("index.txt");
-
-    fprintf(file, "V\t490101000000Z\t\t%02X\tunknown\t/CN=leaf\n", GOOD_SERIAL);
-    fprintf(file, "R\t490101000000Z\t240101000000Z\t%02X\tunknown\t/CN=leaf\n", REVOKED_SERIAL);
-    TEST_REQUIRE(fclose(file) == 0);
-}
-
-static void write_list(void)
-{
-    struct world_bytes list = world_list(&root, &listed, WORLD_DAY);
-    FILE *file = open_file("list.crl");
-
-    TEST_REQUIRE(fwrite(list.bytes, 1, list.len, file) == list.len && fclose(file) == 0);
-    OPENSSL_free(list.bytes);
-}
-
-/* ---- servers ---- */
-
-static void start_responder(void)
-{
-    char index[128], certificate[128], key[128], line[128];
-    const char *const words[] = {"openssl", "ocsp", "-port",     "0",        "-index",
-                                 index,     "-CA",  certificate, "-rsigner", certificate,
-                                 "-rkey",   key,    "-nmin",     "5",        NULL};
-    const char *port;
-
-    path_of("index.txt", index, sizeof(index));
-    path_of("root.pem", certificate, sizeof(certificate));
-    path_of("root.key", key, sizeof(key));
-    interop_start(&responder, words);
-    interop_await_line(&responder, "ACCEPT ", line, sizeof(line));
-    port = strrchr(line, ':');
-    TEST_REQUIRE(port != NULL);
-    responder_port = (uint16_t)strtoul(port + 1, NULL, 10);
-    TEST_REQUIRE(responder_port != 0);
-}
+static struct interop_authority authority;
+static struct world_identity good, revoked, unheard_of, listed, unlisted;
+static struct interop_process web;
+static uint16_t web_port;
 
 static void start_web(void)
 {
-    const char *const words[] = {"python3", "-u",        "-m", "http.server", "0",
-                                 "--bind",  "127.0.0.1", "-d", folder,        NULL};
+    const char *const words[] = {"python3", "-u",        "-m", "http.server",    "0",
+                                 "--bind",  "127.0.0.1", "-d", authority.folder, NULL};
     char line[128];
     unsigned port = 0;
 
@@ -111,59 +32,31 @@ static void start_web(void)
     web_port = (uint16_t)port;
 }
 
-static struct world_identity make_leaf(bool by_ocsp, long serial)
-{
-    const struct world_wish wish = {.name = "leaf",
-                                    .issuer = &root,
-                                    .usage = "serverAuth",
-                                    .alt_name = "DNS:" PEER_TARGET,
-                                    .ocsp_path = by_ocsp ? "/" : NULL,
-                                    .list_path = by_ocsp ? NULL : "/list.crl",
-                                    .serial = serial,
-                                    .port = by_ocsp ? responder_port : web_port};
-
-    return world_make(&wish);
-}
-
 static int set_up(void **state)
 {
-    const struct world_wish wish = {.name = "root", .authority = true};
-
     (void)state;
     test_watchdog(230);
-    TEST_REQUIRE(mkdtemp(folder) != NULL);
-    root = world_make(&wish);
-    world_trust(&root);
-    write_identity("root.pem", "root.key", &root);
-    write_index();
-    start_responder();
+    interop_authority_open(&authority);
     start_web();
-    good = make_leaf(true, GOOD_SERIAL);
-    revoked = make_leaf(true, REVOKED_SERIAL);
-    unheard_of = make_leaf(true, 0);
-    listed = make_leaf(false, 0);
-    unlisted = make_leaf(false, 0);
-    write_list();
+    good = interop_authority_leaf(&authority, AUTHORITY_GOOD, 0);
+    revoked = interop_authority_leaf(&authority, AUTHORITY_REVOKED, 0);
+    unheard_of = interop_authority_leaf(&authority, 0, 0);
+    listed = interop_authority_leaf(&authority, 0, web_port);
+    unlisted = interop_authority_leaf(&authority, 0, web_port);
+    interop_authority_write(&authority, "list.crl",
+                            world_list(&authority.root, &listed, WORLD_DAY));
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"index.txt", "root.pem",   "root.key", "leaf.pem",
-                                        "leaf.key",  "staple.der", "list.crl"};
-    struct world_identity *all[] = {&root, &good, &revoked, &unheard_of, &listed, &unlisted};
-    char path[128];
+    struct world_identity *all[] = {&good, &revoked, &unheard_of, &listed, &unlisted};
 
     (void)state;
-    interop_stop(&responder);
     interop_stop(&web);
     for (size_t i = 0; i < COUNT_OF(all); i++)
         world_drop(all[i]);
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        path_of(names[i], path, sizeof(path));
-        unlink(path);
-    }
-    rmdir(folder);
+    interop_authority_close(&authority);
     return 0;
 }
 
@@ -174,26 +67,6 @@ static int before_each(void **state)
     return 0;
 }
 
-/* ---- credentials ---- */
-
-static void acquire(struct peer_end *end, DWORD flags, const struct world_identity *identity)
-{
-    PCCERT_CONTEXT certificate = identity ? world_load(identity) : NULL;
-    SCHANNEL_CRED auth = {
-        .dwVersion = SCHANNEL_CRED_VERSION,
-        .cCreds = certificate ? 1 : 0,
-        .paCred = &certificate,
-        .dwFlags = flags,
-    };
-
-    TEST_REQUIRE_EQUAL(end->form->acquire((LPSTR)UNISP_NAME_A,
-                                          end->server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND,
-                                          &auth, &end->credential, &end->expiry),
-                       SEC_E_OK);
-    end->has_credential = true;
-    CertFreeCertificateContext(certificate);
-}
-
 static SECURITY_STATUS meet(const struct peer_form *form, const struct world_identity *leaf,
                             DWORD flags)
 {
@@ -202,8 +75,8 @@ static SECURITY_STATUS meet(const struct peer_form *form, const struct world_ide
 
     peer_end_init(&pair.client, form, false);
     peer_end_init(&pair.server, form, true);
-    acquire(&pair.client, flags, NULL);
-    acquire(&pair.server, 0, leaf);
+    interop_authority_acquire(&pair.client, flags, NULL);
+    interop_authority_acquire(&pair.server, 0, leaf);
     status = peer_handshake(&pair);
     peer_close(&pair);
     return status;
@@ -229,9 +102,9 @@ static void list_decides(const struct peer_form *form)
 
 static bool s_client_got_staple(const struct peer_form *form, struct interop_wire *wire)
 {
-    char address[64], authority[128];
-    const char *const words[] = {"openssl",   "s_client", "-connect", address,   "-servername",
-                                 PEER_TARGET, "-status",  "-CAfile",  authority, NULL};
+    char address[64], root[128];
+    const char *const words[] = {"openssl",   "s_client", "-connect", address, "-servername",
+                                 PEER_TARGET, "-status",  "-CAfile",  root,    NULL};
     struct interop_process client;
     uint16_t port;
     int listener = interop_listen(&port);
@@ -239,7 +112,7 @@ static bool s_client_got_staple(const struct peer_form *form, struct interop_wir
 
     (void)form;
     snprintf(address, sizeof(address), "127.0.0.1:%u", port);
-    path_of("root.pem", authority, sizeof(authority));
+    interop_authority_path(&authority, "root.pem", root, sizeof(root));
     interop_start(&client, words);
     wire->peer = &client;
     wire->fd = interop_accept(listener, &client);
@@ -260,7 +133,7 @@ static void s_client_gets_our_staple(const struct peer_form *form)
     struct interop_wire wire;
 
     interop_wire_init(&wire, form, true, NULL);
-    acquire(&wire.end, SCH_CRED_SNI_ENABLE_OCSP, &good);
+    interop_authority_acquire(&wire.end, SCH_CRED_SNI_ENABLE_OCSP, &good);
     while (!s_client_got_staple(form, &wire))
         usleep(50000);
     interop_wire_free(&wire);
@@ -269,11 +142,8 @@ static void s_client_gets_our_staple(const struct peer_form *form)
 static void write_staple(int status)
 {
     const struct world_saying saying = {.about = &unheard_of, .status = status};
-    struct world_bytes staple = world_ocsp(&saying);
-    FILE *file = open_file("staple.der");
 
-    TEST_REQUIRE(fwrite(staple.bytes, 1, staple.len, file) == staple.len && fclose(file) == 0);
-    OPENSSL_free(staple.bytes);
+    interop_authority_write(&authority, "staple.der", world_ocsp(&saying));
 }
 
 static void meet_s_server(const struct peer_form *form, const char *version,
@@ -286,13 +156,13 @@ static void meet_s_server(const struct peer_form *form, const char *version,
     struct interop_process server;
     struct interop_wire wire;
 
-    path_of("leaf.pem", certificate, sizeof(certificate));
-    path_of("leaf.key", key, sizeof(key));
-    path_of("staple.der", staple, sizeof(staple));
+    interop_authority_path(&authority, "leaf.pem", certificate, sizeof(certificate));
+    interop_authority_path(&authority, "leaf.key", key, sizeof(key));
+    interop_authority_path(&authority, "staple.der", staple, sizeof(staple));
     const uint16_t port = interop_start_server(&server, words);
     interop_wire_init(&wire, form, false, &server);
     wire.end.target = PEER_TARGET;
-    acquire(&wire.end, END | LOCAL, NULL);
+    interop_authority_acquire(&wire.end, END | LOCAL, NULL);
     interop_wire_connect(&wire, port);
     TEST_REQUIRE_EQUAL(interop_handshake(&wire), expected);
     interop_wire_free(&wire);
@@ -303,7 +173,7 @@ static void we_believe_what_s_server_staples(const struct peer_form *form)
 {
     static const char *const versions[] = {INTEROP_TLS12, INTEROP_TLS13};
 
-    write_identity("leaf.pem", "leaf.key", &unheard_of);
+    interop_authority_write_identity(&authority, "leaf", &unheard_of);
     for (size_t i = 0; i < COUNT_OF(versions); i++) {
         write_staple(V_OCSP_CERTSTATUS_GOOD);
         meet_s_server(form, versions[i], SEC_E_OK);

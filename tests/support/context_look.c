@@ -88,6 +88,16 @@ static void end_keying(void *answer)
     free_buffer(material->pbKeyingMaterial);
 }
 
+static void end_issuers(void *answer)
+{
+    SecPkgContext_IssuerListInfoEx *list = answer;
+
+    for (DWORD i = 0; i < list->cIssuers; i++)
+        read_bytes(list->aIssuers[i].pbData, list->aIssuers[i].cbData);
+    if (list->aIssuers)
+        free_buffer(list->aIssuers);
+}
+
 static const struct {
     ULONG attribute, size;
     void (*end)(void *answer);
@@ -108,7 +118,8 @@ static const struct {
     {SECPKG_ATTR_UNIQUE_BINDINGS, sizeof(SecPkgContext_Bindings), end_bindings},
     {SECPKG_ATTR_ENDPOINT_BINDINGS, sizeof(SecPkgContext_Bindings), end_bindings},
     {SECPKG_ATTR_KEYING_MATERIAL, sizeof(SecPkgContext_KeyingMaterial), end_keying},
-    {SECPKG_ATTR_ISSUER_LIST_EX, sizeof(SecPkgContext_IssuerListInfoEx), end_nothing},
+    {SECPKG_ATTR_ISSUER_LIST_EX, sizeof(SecPkgContext_IssuerListInfoEx), end_issuers},
+    {SECPKG_ATTR_CERT_CHECK_RESULT, sizeof(SecPkgContext_CertificateValidationResult), end_nothing},
 };
 
 const size_t context_look_count = sizeof(attributes) / sizeof(attributes[0]);

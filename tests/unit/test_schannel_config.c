@@ -346,6 +346,147 @@ static void signatures_never_become_weaker_than_asked(void **state)
     assert_int_equal(with_settings(&rsa, 1, &config), SEC_E_UNKNOWN_CREDENTIALS);
 }
 
+/* One setting by itself: what is off then, beside what is off in any case. */
+struct one_setting {
+    CRYPTO_SETTINGS settings;
+    SECURITY_STATUS status;
+    uint16_t off, on; /* suites, 0: none */
+    uint32_t groups;
+    const char *schemes;
+};
+
+static void expect_each(const struct one_setting *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        CRYPTO_SETTINGS settings = rows[i].settings;
+        struct osspi_schannel_config config;
+
+        assert_int_equal(with_settings(&settings, 1, &config), rows[i].status);
+        if (rows[i].status != SEC_E_OK)
+            continue;
+        assert_false(rows[i].off != 0 && has(&config, rows[i].off));
+        assert_true(has(&config, rows[i].on));
+        assert_int_equal(config.disabled_groups, rows[i].groups);
+        assert_int_equal(config.disabled_schemes,
+                         rows[i].schemes ? osspi_schemes_of(rows[i].schemes) : 0);
+    }
+}
+
+/* What is refused in any case may be forbidden; what cannot be limited further, not. */
+static void expect_limits(void)
+{
+    const struct one_setting rows[] = {
+        {{TlsParametersCngAlgUsageSignature, NAME("MD5"), 0, NULL, 0, 0}, 0, 0, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageSignature, NAME("SHA1"), 0, NULL, 0, 0}, 0, 0, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageSignature, NAME("RSA"), 0, NULL, 2048, 0}, 0, 0, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageSignature, NAME("ECDSA"), 0, NULL, 224, 0}, 0, 0, 0xC02B, 0, 0},
+        {{TlsParametersCngAlgUsageSignature, NAME("RSA"), 0, NULL, 2049, 0},
+         SEC_E_ALGORITHM_MISMATCH,
+         0,
+         0,
+         0,
+         0},
+        {{TlsParametersCngAlgUsageSignature, NAME("RSA"), 0, NULL, 2048, 4096},
+         SEC_E_ALGORITHM_MISMATCH,
+         0,
+         0,
+         0,
+         0},
+        {{TlsParametersCngAlgUsageSignature, NAME("ECDSA"), 0, NULL, 256, 0},
+         SEC_E_ALGORITHM_MISMATCH,
+         0,
+         0,
+         0,
+         0},
+        {{TlsParametersCngAlgUsageCertSig, NAME("MD5"), 0, NULL, 0, 0}, 0, 0, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageCertSig, NAME("ECDSA"), 0, NULL, 224, 0}, 0, 0, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageCertSig, NAME("RSA"), 0, NULL, 3072, 0},
+         SEC_E_ALGORITHM_MISMATCH,
+         0,
+         0,
+         0,
+         0},
+        {{TlsParametersCngAlgUsageCertSig, NAME("SHA256"), 0, NULL, 0, 0},
+         SEC_E_ALGORITHM_MISMATCH,
+         0,
+         0,
+         0,
+         0},
+    };
+
+    expect_each(rows, OSSPI_COUNT_OF(rows));
+}
+
+static void s3_2_each_name_is_understood(void **state)
+{
+    UNICODE_STRING cbc[] = {NAME("ChainingModeCBC")};
+    const struct one_setting rows[] = {
+        {{TlsParametersCngAlgUsageCipher, NAME("aes"), 0, NULL, 0, 0}, 0, 0x1301, 0x1303, 0, 0},
+        {{TlsParametersCngAlgUsageCipher, NAME("AES"), 1, cbc, 0, 0}, 0, 0xC013, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageDigest, NAME("SHA1"), 0, NULL, 0, 0}, 0, 0xC013, 0xC02F, 0, 0},
+        {{TlsParametersCngAlgUsageDigest, NAME("SHA256"), 0, NULL, 0, 0}, 0, 0x1301, 0x1302, 0, 0},
+        {{TlsParametersCngAlgUsageDigest, NAME("SHA384"), 0, NULL, 0, 0}, 0, 0x1302, 0x1301, 0, 0},
+        {{TlsParametersCngAlgUsageKeyExchange, NAME("nistp256"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         OSSPI_GROUP_P256,
+         0},
+        {{TlsParametersCngAlgUsageKeyExchange, NAME("NistP384"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         OSSPI_GROUP_P384,
+         0},
+        {{TlsParametersCngAlgUsageKeyExchange, NAME("ECDH_P521"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         OSSPI_GROUP_P521,
+         0},
+        {{TlsParametersCngAlgUsageKeyExchange, NAME("RSA"), 0, NULL, 0, 0},
+         0,
+         0x009C,
+         0xC02F,
+         0,
+         0},
+        {{TlsParametersCngAlgUsageSignature, NAME("ECDSA"), 0, NULL, 0, 0},
+         0,
+         0xC02B,
+         0xC02F,
+         0,
+         "ECDSA"},
+        {{TlsParametersCngAlgUsageSignature, NAME("EDDSA"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         0,
+         "EDDSA"},
+        {{TlsParametersCngAlgUsageSignature, NAME("SHA384"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         0,
+         "SHA384"},
+        {{TlsParametersCngAlgUsageSignature, NAME("SHA512"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         0,
+         "SHA512"},
+        {{TlsParametersCngAlgUsageSignature, NAME("SCH_RSA_PSS_PAD"), 0, NULL, 0, 0},
+         0,
+         0,
+         0xC02F,
+         0,
+         "SCH_RSA_PSS_PAD"},
+    };
+
+    (void)state;
+    expect_each(rows, OSSPI_COUNT_OF(rows));
+    expect_limits();
+}
+
 /* ---- SCHANNEL_CRED's own ways ---- */
 
 static void cipher_strengths_filter_suites(void **state)
@@ -402,6 +543,7 @@ int main(void)
         cmocka_unit_test(both_zero_disables_outright_and_modes_narrow),
         cmocka_unit_test(key_exchange_turns_off_groups_and_suites),
         cmocka_unit_test(signatures_never_become_weaker_than_asked),
+        cmocka_unit_test(s3_2_each_name_is_understood),
         cmocka_unit_test(cipher_strengths_filter_suites),
         cmocka_unit_test(listed_algorithms_admit_what_they_name),
     };

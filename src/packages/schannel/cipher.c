@@ -10,6 +10,8 @@
  */
 #include "packages/schannel/credential.h"
 
+#include <string.h>
+
 #define GCM "ChainingModeGCM"
 #define CBC "ChainingModeCBC"
 
@@ -145,4 +147,13 @@ const struct osspi_suite *osspi_suite_find(uint16_t id)
             return &suites[i];
     }
     return NULL;
+}
+
+osspi_suite_set osspi_suites_for_device(osspi_suite_set suites_on)
+{
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        if (strcmp(suites[i].exchange, "RSA") == 0)
+            suites_on &= ~((osspi_suite_set)1 << i);
+    }
+    return suites_on;
 }

@@ -193,15 +193,11 @@ static bool has_to_wait(const struct osspi_schannel_auth *auth)
     return false;
 }
 
-/* A device decrypts for the key exchange by RSA in a way that TLS cannot live with: what its
- * padding check says must not show. OpenSSL has no such call to an engine. */
 static SECURITY_STATUS leave_to_device(struct osspi_schannel_config *config, const char *class_name)
 {
     config->blocking_class = class_name;
-    for (size_t i = 0; class_name && config->server && i < osspi_suite_count(); i++) {
-        if (osspi_algorithm_equal(osspi_suite_at(i)->exchange, "RSA"))
-            config->suites &= ~((osspi_suite_set)1 << i);
-    }
+    if (class_name && config->server)
+        config->suites = osspi_suites_for_device(config->suites);
     return config->suites ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
 }
 

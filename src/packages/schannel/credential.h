@@ -169,4 +169,9 @@ size_t osspi_suite_count(void);
 const struct osspi_suite *osspi_suite_at(size_t index);  /* bit `index` of osspi_suite_set */
 const struct osspi_suite *osspi_suite_find(uint16_t id); /* NULL: unknown */
 
+/** Those that a server may use whose key stays in a device: without the key exchange by RSA. A
+ * device decrypts for it in a way that TLS cannot live with: what its padding check says must not
+ * show. OpenSSL has no such call to an engine. */
+osspi_suite_set osspi_suites_for_device(osspi_suite_set suites_on);
+
 #endif

@@ -30,10 +30,10 @@ struct osspi_materials; /* materials.h */
 /** One certificate with key that a credential may present. Constant, but for its slots. */
 struct osspi_identity {
     _Atomic uint32_t references;
-    PCCERT_CONTEXT context;              /* a reference; holds DER, PKCS#8 and chain */
-    struct osspi_der_view leaf;          /* views into context */
-    struct osspi_der_view key;           /* PKCS#8; len 0: it is in a device */
-    const struct osspi_token_key *token; /* where in a device it is (cert/pkcs11.h), or NULL */
+    PCCERT_CONTEXT context;        /* a reference; holds DER, PKCS#8 and chain */
+    struct osspi_der_view leaf;    /* views into context */
+    struct osspi_der_view key;     /* PKCS#8; len 0: it is in a device */
+    struct osspi_token_key *token; /* where in a device it is (cert/pkcs11.h), or NULL */
     struct osspi_der_view chain[OSSPI_MAX_CHAIN];
     size_t chain_count;
     uint8_t fingerprint[32]; /* SHA-256 of leaf */

@@ -26,6 +26,12 @@ int osspi_tls_on_session(SSL *ssl, SSL_SESSION *session)
      * what is in the store then. */
     if (tls->presented != NULL && tls->presented == &tls->own)
         return 0;
+    /* Of another credential that came later only the certificates count: the peer was verified
+     * under the first one's policy and roots. That must not serve where the other's are stricter.
+     */
+    if (tls->supplied != NULL && memcmp(tls->supplied->policy_context, tls->config->policy_context,
+                                        sizeof(tls->config->policy_context)) != 0)
+        return 0;
     /* A copy: OpenSSL marks the connection's own session when the connection breaks. */
     SSL_SESSION *copy = SSL_SESSION_dup(session);
     const struct osspi_session_name name = {tls->session_owner, tls->target};

@@ -165,6 +165,7 @@ static void free_config(struct osspi_tls_config *config)
 {
     OSSPI_IN_SHARD(config->shard);
     SSL_CTX_free(config->ctx);
+    osspi_tls_errors_clear(); /* for want of memory it leaves one */
     osspi_hello_free_entries(config->entries, config->entry_count);
     osspi_identity_set_unref(config->set);
     osspi_ticket_ring_unref(config->tickets);
@@ -224,6 +225,7 @@ static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
                              struct osspi_tls_config **ret_config)
 {
     const struct osspi_schannel_config *from = credential->config;
+    struct osspi_schannel_config narrowed = *from; /* borrows all that it points to */
     struct osspi_tls_config *config osspi_auto(unref_configp) = osspi_alloc(sizeof(*config));
 
     if (config == NULL)
@@ -243,7 +245,12 @@ static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
     if (config->shard == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
     ERR_clear_error();
-    const SECURITY_STATUS status = fill_config(config, from);
+    /* A certificate that was added or renewed may have its key in a device. */
+    if (from->server && state->identities->blocking_class != NULL)
+        narrowed.suites = osspi_suites_for_device(from->suites);
+    if (narrowed.suites == 0)
+        return SEC_E_ALGORITHM_MISMATCH;
+    const SECURITY_STATUS status = fill_config(config, &narrowed);
     ERR_clear_error();
     if (status == SEC_E_OK)
         *ret_config = OSSPI_TAKE(config);

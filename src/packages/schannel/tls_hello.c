@@ -376,10 +376,24 @@ static bool narrow_offer(struct osspi_tls *tls, struct osspi_tls_offer *offer)
     return narrowed;
 }
 
+/* The certificate that was chosen by name may have its key in a device. */
+static bool leave_to_device(const struct osspi_tls *tls, struct osspi_tls_offer *offer)
+{
+    const osspi_suite_set before = offer->suites;
+    const struct osspi_identity_set *set;
+
+    (void)osspi_tls_materials(tls, &set);
+    if (set->blocking_class != NULL)
+        offer->suites = osspi_suites_for_device(before);
+    return offer->suites != before;
+}
+
 static SECURITY_STATUS narrow(struct osspi_tls *tls, struct osspi_tls_offer *offer,
                               bool *ret_narrowed)
 {
-    *ret_narrowed = tls->config->entry_count > 0 && narrow_offer(tls, offer);
+    *ret_narrowed = leave_to_device(tls, offer);
+    if (tls->config->entry_count > 0)
+        *ret_narrowed = narrow_offer(tls, offer) || *ret_narrowed;
     if (!*ret_narrowed)
         return SEC_E_OK;
     if (offer->versions == 0 || offer->suites == 0)
