@@ -205,7 +205,7 @@ static void a_credential_may_want_every_leg_there(void **state)
     open_asking(pair, SP_PROT_TLS1_3_CLIENT);
     credential = osspi_credential_lookup(&pair->client.credential);
     data = credential->data;
-    data->config->blocking_class = "device";
+    data->blocking_class = "device";
     osspi_schannel_lane(OSSPI_OP_INITIALIZE, credential, NULL, &found);
     assert_int_equal(found.lane, OSSPI_LANE_BLOCKING);
     assert_string_equal(found.class_name, "device");
@@ -214,7 +214,7 @@ static void a_credential_may_want_every_leg_there(void **state)
     assert_int_equal(run(leg, OSSPI_LANE_BLOCKING, pair->client.in.bytes, pair->client.in.len),
                      SEC_I_INCOMPLETE_CREDENTIALS);
     assert_int_equal(run(leg, OSSPI_LANE_BLOCKING, NULL, 0), SEC_E_OK);
-    data->config->blocking_class = NULL;
+    data->blocking_class = NULL;
     close_leg(leg);
     osspi_credential_unref(credential);
     sspi_pair_clear(pair);

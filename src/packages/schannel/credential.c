@@ -193,12 +193,12 @@ static bool has_to_wait(const struct osspi_schannel_auth *auth)
     return false;
 }
 
-static SECURITY_STATUS leave_to_device(struct osspi_schannel_config *config, const char *class_name)
+static SECURITY_STATUS leave_to_device(struct osspi_schannel_credential *own)
 {
-    config->blocking_class = class_name;
-    if (class_name && config->server)
-        config->suites = osspi_suites_for_device(config->suites);
-    return config->suites ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
+    own->blocking_class = own->state.identities->blocking_class;
+    if (own->blocking_class && own->config->server)
+        own->config->suites = osspi_suites_for_device(own->config->suites);
+    return own->config->suites ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
 }
 
 SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
@@ -224,7 +224,7 @@ SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
     if (status == SEC_E_OK)
         status = make_set(auth, own->config, &own->state.identities);
     if (status == SEC_E_OK)
-        status = leave_to_device(own->config, own->state.identities->blocking_class);
+        status = leave_to_device(own);
     if (status != SEC_E_OK)
         return status;
     own->id = atomic_fetch_add(&last_id, 1) + 1;

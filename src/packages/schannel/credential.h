@@ -53,14 +53,11 @@ struct osspi_schannel_config {
     bool server;
     uint16_t min_version; /* 0x0303 or 0x0304 (0x0301, 0x0302 when asked for by name) */
     uint16_t max_version;
-    uint32_t flags; /* SCH_CRED_..., SCH_USE_..., as given */
-    /* Class of the blocking lane under which every leg of the handshake runs from its start (a key
-     * that lives in a device: "pkcs11"); static text. NULL: the CPU lane, as long as it goes. */
-    const char *_Atomic blocking_class; /* the one member that changes: with the certificates */
-    uint32_t session_lifespan_s;        /* 36000 by default */
-    osspi_suite_set suites;             /* allowed suites, both versions; never empty */
-    uint32_t disabled_groups;  /* OSSPI_GROUP_ bits that may not be negotiated; never all */
-    uint32_t disabled_schemes; /* signature schemes that may not be (signature.h); never all */
+    uint32_t flags;              /* SCH_CRED_..., SCH_USE_..., as given */
+    uint32_t session_lifespan_s; /* 36000 by default */
+    osspi_suite_set suites;      /* allowed suites, both versions; never empty */
+    uint32_t disabled_groups;    /* OSSPI_GROUP_ bits that may not be negotiated; never all */
+    uint32_t disabled_schemes;   /* signature schemes that may not be (signature.h); never all */
     uint32_t min_cipher_bits, max_cipher_bits; /* 0: no limit */
     struct osspi_der *roots;                   /* hRootStore's certificates */
     size_t root_count;
@@ -95,7 +92,11 @@ struct osspi_schannel_credential {
     const char *acquire_class; /* of the blocking lane, while it is acquired there; static text */
     struct osspi_schannel_config *config; /* owned; constant after acquire */
     uint64_t id;                          /* unique in the process; constant */
-    uint32_t user;                        /* fsuid of who acquired it, UINT32_MAX: unknown */
+    /* Class of the blocking lane under which every leg of the handshake runs from its start (a key
+     * that lives in a device: "pkcs11"); static text. NULL: the CPU lane, as long as it goes. It
+     * changes with the certificates and is read without a lock. */
+    const char *_Atomic blocking_class;
+    uint32_t user; /* fsuid of who acquired it, UINT32_MAX: unknown */
     /* Fingerprint of policy, roots and protocol range. With those of the certificates in use it
      * makes the session id context, equal in all processes with such a credential. Constant. */
     uint8_t session_context[32];

@@ -92,7 +92,7 @@ static SECURITY_STATUS replace(struct osspi_schannel_credential *own, struct rep
     if (status != SEC_E_OK)
         return status;
     /* The new set is the credential's now: nothing but a change, which waits, could end it. */
-    own->config->blocking_class = new->set->blocking_class;
+    own->blocking_class = new->set->blocking_class;
     if (ret_expiry)
         osspi_credential_expiry(new->set, ret_expiry);
     return SEC_E_OK;

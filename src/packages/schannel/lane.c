@@ -26,7 +26,7 @@ void osspi_schannel_lane(enum osspi_operation operation, struct osspi_credential
     if (data && operation == OSSPI_OP_ACQUIRE && data->acquire_class)
         choose(ret_choice, data->acquire_class);
     if (data && data->config) {
-        const char *class_name = data->config->blocking_class;
+        const char *class_name = data->blocking_class;
 
         if (!class_name && data->config->server && data->config->flags & SCH_CRED_SNI_CREDENTIAL)
             class_name = osspi_sni_blocking_class();

@@ -16,7 +16,7 @@
  * on the blocking lane (a synchronous leg: by the same thread, at once). Up to there nothing was
  * given to the caller and none of its buffers written. Three ways lead to it:
  *
- *     the credential's config->blocking_class is set: every leg of the handshake runs on the
+ *     the credential's blocking_class is set: every leg of the handshake runs on the
  *     blocking lane from its start, before anything is made or fed (a key in a device);
  *
  *     a callback of the TLS library calls osspi_tls_want_blocking() and lets OpenSSL suspend
@@ -178,9 +178,9 @@ static bool moves_at_once(struct osspi_leg_run *run)
         run->leg->credential ? run->leg->credential->data : NULL;
 
     if (run->leg->lane == OSSPI_LANE_BLOCKING || osspi_schannel_established(run->sc) ||
-        !credential || !credential->config || !credential->config->blocking_class)
+        !credential || !credential->blocking_class)
         return false;
-    osspi_schannel_lane_note(run->sc, credential->config->blocking_class);
+    osspi_schannel_lane_note(run->sc, credential->blocking_class);
     return true;
 }
 

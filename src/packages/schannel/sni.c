@@ -74,6 +74,6 @@ const char *osspi_sni_blocking_class(void)
     OSSPI_LOCKED(&lock);
     for (credential = atomic_load(&first); credential && !class_name;
          credential = atomic_load(&credential->next_sni))
-        class_name = credential->config->blocking_class;
+        class_name = credential->blocking_class;
     return class_name;
 }
