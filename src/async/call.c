@@ -35,6 +35,7 @@ static void call_destroy(struct osspi_slot *slot)
 struct osspi_table osspi_calls = {
     .object_size = (sizeof(struct osspi_call) + 63) / 64 * 64,
     .min_line = FREED_CONTEXTS_THAT_WAIT,
+    .line_share = 4,
     .destroy = call_destroy,
 };
 

@@ -43,6 +43,7 @@ struct osspi_completion {
 /* Guarded by its own lock and the slots' words. */
 static struct osspi_table queues = {
     .object_size = (sizeof(struct osspi_completion) + 63) / 64 * 64,
+    .line_share = 4,
 };
 
 static struct osspi_completion *queue_lookup(uint64_t id)

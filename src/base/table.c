@@ -94,9 +94,9 @@ static bool grow_locked(struct osspi_table *table)
 
 static bool line_is_long_enough_locked(const struct osspi_table *table)
 {
-    uint32_t quarter = table->slot_count / 4;
+    uint32_t share = table->line_share ? table->slot_count / table->line_share : 0;
 
-    return table->free_count > (quarter > table->min_line ? quarter : table->min_line);
+    return table->free_count > (share > table->min_line ? share : table->min_line);
 }
 
 struct osspi_slot *osspi_table_acquire(struct osspi_table *table)

@@ -33,8 +33,9 @@ struct osspi_slot {
 
 struct osspi_table {
     /* Constant after definition. */
-    size_t object_size; /* with the slot; a multiple of 64 is kind to caches */
-    uint32_t min_line;  /* freed slots that wait at least before one serves again */
+    size_t object_size;  /* with the slot; a multiple of 64 is kind to caches */
+    uint32_t min_line;   /* freed slots that wait at least before one serves again, */
+    uint32_t line_share; /* and one in so many of all slots, if that is more; 0: not */
     void (*destroy)(struct osspi_slot *slot); /* last reference gone; clears the object's fields */
 
     struct osspi_lock lock;

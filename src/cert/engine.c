@@ -48,6 +48,7 @@ static void destroy(struct osspi_slot *slot);
 static struct osspi_table engines = {
     .object_size = (sizeof(struct engine) + 63) / 64 * 64,
     .min_line = 64,
+    .line_share = 4,
     .destroy = destroy,
 };
 

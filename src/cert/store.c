@@ -33,6 +33,7 @@ static void destroy(struct osspi_slot *slot);
 static struct osspi_table stores = {
     .object_size = (sizeof(struct osspi_store) + 63) / 64 * 64,
     .min_line = 64,
+    .line_share = 4,
     .destroy = destroy,
 };
 

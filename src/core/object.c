@@ -26,6 +26,7 @@
 #define PACKAGE_SHIFT   48u
 #define CHECK_MASK      ((UINT64_C(1) << PACKAGE_SHIFT) - 1)
 #define MIN_LINE        256u /* generations do the work; the line only spreads reuse */
+#define LINE_SHARE      16u
 #define WHOLE_LINES(n)  (((n) + 63u) & ~(size_t)63u)
 
 _Static_assert(sizeof(ULONG_PTR) == sizeof(uint64_t), "a handle word holds an identifier");
@@ -37,11 +38,13 @@ static void destroy_context(struct osspi_slot *slot);
 static struct osspi_table credentials = {
     .object_size = WHOLE_LINES(sizeof(struct osspi_credential)),
     .min_line = MIN_LINE,
+    .line_share = LINE_SHARE,
     .destroy = destroy_credential,
 };
 static struct osspi_table contexts = {
     .object_size = WHOLE_LINES(sizeof(struct osspi_context)),
     .min_line = MIN_LINE,
+    .line_share = LINE_SHARE,
     .destroy = destroy_context,
 };
 
@@ -191,6 +194,7 @@ static void destroy_context(struct osspi_slot *slot)
         osspi_secret_free(context->data, context->class->ctx_size);
     }
     osspi_credential_unref(context->credential);
+    osspi_context_clear_detail(context);
     wipe_behind_slot(slot, sizeof(*context));
 }
 
@@ -304,27 +308,36 @@ void osspi_context_set_state(struct osspi_context *context, enum osspi_context_s
         ;
 }
 
+/* Takes the words over; NULL: none. */
+static void change_detail(struct osspi_context *context, char *detail)
+{
+    char *old;
+
+    osspi_lock_acquire(&context->detail_lock);
+    old = context->detail;
+    context->detail = detail;
+    atomic_store_explicit(&context->has_detail, detail != NULL, memory_order_relaxed);
+    osspi_lock_release(&context->detail_lock);
+    osspi_free(old);
+}
+
 void osspi_context_detail(struct osspi_context *context, const char *format, ...)
 {
+    char text[OSSPI_DETAIL_SIZE];
     va_list arguments;
+    int len;
 
     va_start(arguments, format);
-    osspi_lock_acquire(&context->detail_lock);
     /* What does not fit is cut: the beginning says the most. */
-    if (vsnprintf(context->detail, sizeof(context->detail), format, arguments) < 0)
-        context->detail[0] = '\0';
-    atomic_store_explicit(&context->has_detail, true, memory_order_relaxed);
-    osspi_lock_release(&context->detail_lock);
+    len = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    change_detail(context, len > 0 ? osspi_strdup(text) : NULL);
 }
 
 void osspi_context_clear_detail(struct osspi_context *context)
 {
-    if (!atomic_load_explicit(&context->has_detail, memory_order_relaxed))
-        return;
-    OSSPI_LOCKED(&context->detail_lock);
-    context->detail[0] = '\0';
-    atomic_store_explicit(&context->has_detail, false, memory_order_relaxed);
+    if (atomic_load_explicit(&context->has_detail, memory_order_relaxed))
+        change_detail(context, NULL);
 }
 
 size_t osspi_context_get_detail(struct osspi_context *context, char *buffer, size_t size)
@@ -333,10 +346,11 @@ size_t osspi_context_get_detail(struct osspi_context *context, char *buffer, siz
     size_t copied;
 
     OSSPI_LOCKED(&context->detail_lock);
-    len = strnlen(context->detail, sizeof(context->detail) - 1);
+    len = context->detail ? strlen(context->detail) : 0;
     if (size > 0) {
         copied = len < size - 1 ? len : size - 1;
-        memcpy(buffer, context->detail, copied);
+        if (copied > 0)
+            memcpy(buffer, context->detail, copied);
         buffer[copied] = '\0';
     }
     return len;

@@ -48,8 +48,10 @@ enum osspi_context_state {
     OSSPI_CONTEXT_GIVEN_UP     /* a leg was given up; SEC_E_CONTEXT_EXPIRED but for those two */
 };
 
-#define OSSPI_DETAIL_SIZE 256u
+#define OSSPI_DETAIL_SIZE 256u /* of the longest, with its NUL */
 
+/* Two cache lines: there is one for each connection, and most of these are idle. What a package
+ * needs at times only is no member. */
 struct osspi_context {
     struct osspi_slot slot;
     const struct osspi_object_class *class; /* constant once the handle is published */
@@ -57,14 +59,14 @@ struct osspi_context {
     struct osspi_credential *credential; /* a reference; changed by legs only, under both sides */
     void *data;                          /* ctx_size zeroed bytes, the package's own */
     bool accepting;                      /* made by AcceptSecurityContext; constant */
+    _Atomic bool has_detail;             /* written under detail_lock */
     uint32_t epoch;                      /* fork epoch in which it was made; constant */
     _Atomic uint32_t state;              /* enum osspi_context_state */
     struct osspi_turn turn;
     struct osspi_lock read_side;
     struct osspi_lock write_side;
     struct osspi_lock detail_lock;
-    char detail[OSSPI_DETAIL_SIZE]; /* guarded by detail_lock */
-    _Atomic bool has_detail;        /* it is not empty; written under detail_lock */
+    char *detail; /* NULL: none; guarded by detail_lock */
 };
 
 /* ---- handles ---- */
@@ -116,7 +118,7 @@ void osspi_context_set_state(struct osspi_context *context, enum osspi_context_s
 
 /**
  * Records what went wrong, in words for a person: function, foreign code, text; no secret. Kept
- * until the next leg. Thread-safe.
+ * until the next leg. Without memory for them there are no words. Thread-safe.
  */
 void osspi_context_detail(struct osspi_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,8 @@
  * Contract: ApplyControlToken and the end of a connection. Which tokens there are, what the next
  * leg makes of them in each state, who sees which status afterwards.
  */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <opensspi.h>
 #include <string.h>
 
@@ -242,8 +244,7 @@ static void s3_7_other_peers_see_a_clean_end(const struct peer_form *form)
     }
 }
 
-/* An alert under keys: sent and the end of it, or (where the TLS library cannot make it) refused
- * without any harm to the connection. */
+/* An alert under keys is sent, and a fatal one is the end of it. */
 static void s3_7_fatal_alert_on_a_connection(const struct peer_form *form)
 {
     for (size_t p = 0; p < 2; p++) {
@@ -251,24 +252,63 @@ static void s3_7_fatal_alert_on_a_connection(const struct peer_form *form)
         struct peer_pair pair;
         char data[16];
         size_t len;
-        SECURITY_STATUS status;
 
         peer_open(&pair, form, &setup);
         peer_connect(&pair);
         peer_exchange(&pair);
         assert_int_equal(alert(&pair.client, TLS1_ALERT_FATAL, TLS1_ALERT_INTERNAL_ERROR),
                          SEC_E_OK);
-        status = empty_leg(&pair.client, &pair.server);
-        if (status == SEC_E_UNSUPPORTED_FUNCTION) {
-            assert_int_equal(pair.server.in.len, 0);
+        assert_int_equal(empty_leg(&pair.client, &pair.server), SEC_E_OK);
+        assert_int_equal(peer_send(&pair.client, &pair.server, "x", 1), SEC_E_CONTEXT_EXPIRED);
+        assert_int_equal(peer_receive(&pair.server, data, sizeof(data), &len),
+                         SEC_E_ILLEGAL_MESSAGE);
+        assert_int_equal(peer_send(&pair.server, &pair.client, "x", 1), SEC_E_CONTEXT_EXPIRED);
+        peer_close(&pair);
+    }
+}
+
+/* Warnings change nothing: user_canceled is allowed in both versions. */
+static void s3_7_warning_on_a_connection(const struct peer_form *form)
+{
+    for (size_t p = 0; p < 2; p++) {
+        const struct peer_setup setup = {.protocols = protocols[p]};
+        struct peer_pair pair;
+        char data[16];
+        size_t len;
+
+        peer_open(&pair, form, &setup);
+        peer_connect(&pair);
+        peer_exchange(&pair);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(alert(&pair.client, TLS1_ALERT_WARNING, TLS1_ALERT_USER_CANCELED),
+                             SEC_E_OK);
+            assert_int_equal(empty_leg(&pair.client, &pair.server), SEC_E_OK);
+            assert_int_equal(peer_receive(&pair.server, data, sizeof(data), &len), SEC_E_OK);
+            assert_int_equal(len, 0);
             peer_exchange(&pair);
-        } else {
-            assert_int_equal(status, SEC_E_OK);
-            assert_int_equal(peer_send(&pair.client, &pair.server, "x", 1), SEC_E_CONTEXT_EXPIRED);
-            status = peer_receive(&pair.server, data, sizeof(data), &len);
-            assert_true(status < 0 && status != SEC_E_INCOMPLETE_MESSAGE);
         }
         peer_close(&pair);
+    }
+}
+
+static void s3_7_other_peers_see_the_alert(const struct peer_form *form)
+{
+    for (size_t p = 0; p < 4; p++) {
+        struct raw_peer raw;
+        struct peer_end end, wire = {0};
+        char data[16];
+
+        raw_connect(&raw, &end, form, p / 2 == 1, p % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION,
+                    "server");
+        raw_exchange(&raw, &end);
+        assert_int_equal(alert(&end, TLS1_ALERT_FATAL, TLS1_ALERT_ACCESS_DENIED), SEC_E_OK);
+        assert_int_equal(empty_leg(&end, &wire), SEC_E_OK);
+        raw_give(&raw, &wire.in);
+        ERR_clear_error();
+        assert_true(SSL_read(raw.ssl, data, sizeof(data)) <= 0);
+        assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_TLSV1_ALERT_ACCESS_DENIED);
+        peer_end_free(&end);
+        raw_close(&raw);
     }
 }
 
@@ -336,6 +376,8 @@ int main(void)
         PEER_CASE(s2_11_shutdown_may_be_repeated),
         PEER_CASE(s3_7_other_peers_see_a_clean_end),
         PEER_CASE(s3_7_fatal_alert_on_a_connection),
+        PEER_CASE(s3_7_warning_on_a_connection),
+        PEER_CASE(s3_7_other_peers_see_the_alert),
         PEER_CASE(a_peers_fatal_alert_ends_the_context),
         PEER_CASE(s2_9_alerts_by_encrypt),
     };

@@ -245,7 +245,9 @@ static int use_inherited(struct peer_end *end)
             room[0] = 1; /* dwVersion */
         (void)QueryContextAttributesA(&end->context, attribute, room);
     }
-    if (QueryContextAttributesA(&end->context, SECPKG_ATTR_KEYING_MATERIAL, room) == SEC_E_OK)
+    /* What was asked for before the fork is told: it follows from what the connection keeps. */
+    if (QueryContextAttributesA(&end->context, SECPKG_ATTR_KEYING_MATERIAL, room) !=
+        (end->server ? SEC_E_INVALID_PARAMETER : SEC_E_OK))
         return 4;
     if (QueryContextAttributesA(&end->context, SECPKG_ATTR_STREAM_SIZES, room) != SEC_E_OK)
         return 5;

@@ -239,6 +239,52 @@ static void write_names(void)
     }
 }
 
+/* Contents of records: how it is sealed, its length, and the contents; see fuzz_post.c. */
+static void write_contents(void)
+{
+    static const uint8_t ticket[] = {4, 0, 0, 18, 0, 0,   28,  32,  1,   2, 3,
+                                     4, 1, 0, 0,  4, 't', 'i', 'c', 'k', 0, 0};
+    static const struct {
+        const char *name;
+        uint8_t bytes[24];
+        size_t len;
+    } pieces[] = {
+        {"update", {0x30, 5, 24, 0, 0, 1, 0}, 7},
+        {"request", {0x70, 5, 24, 0, 0, 1, 1, 0x30, 5, 24, 0, 0, 1, 1}, 14},
+        {"hello-request", {0x20, 4, 0, 0, 0, 0, 0xA0, 1, 0, 0x20, 3, 0, 0, 0}, 14},
+        {"hello", {0x20, 10, 1, 0, 0, 6, 3, 3, 1, 2, 3, 4}, 12},
+        {"warning", {0x25, 2, 1, 90, 0x26, 4, 'd', 'a', 't', 'a'}, 10},
+        {"fatal", {0x25, 2, 2, 40}, 4},
+        {"close", {0x25, 2, 1, 0}, 4},
+        {"data", {0x6E, 4, 'd', 'a', 't', 'a', 0x26, 0}, 8},
+        {"request-certificate", {0x20, 10, 13, 0, 0, 6, 3, 1, 2, 3, 0, 0}, 12},
+    };
+    char name[64];
+
+    for (uint8_t kind = 0; kind < 4; kind++) {
+        struct peer_stream seed = {0};
+        const uint8_t whole[] = {kind, 0x20, sizeof(ticket)}, part[] = {0, 10},
+                      rest[] = {0x28, sizeof(ticket) - 10};
+
+        for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+            peer_push(&seed, &kind, 1);
+            peer_push(&seed, pieces[i].bytes, pieces[i].len);
+            snprintf(name, sizeof(name), "%s-%u", pieces[i].name, kind);
+            write_seed("post", name, &seed);
+            peer_clear(&seed);
+        }
+        peer_push(&seed, whole, sizeof(whole));
+        peer_push(&seed, ticket, sizeof(ticket));
+        peer_push(&seed, part, sizeof(part));
+        peer_push(&seed, ticket, 10);
+        peer_push(&seed, rest, sizeof(rest));
+        peer_push(&seed, ticket + 10, sizeof(ticket) - 10);
+        snprintf(name, sizeof(name), "tickets-%u", kind);
+        write_seed("post", name, &seed);
+        peer_clear(&seed);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -260,6 +306,7 @@ int main(int argc, char **argv)
     write_orders("acquire", 40, 120, 9);
     write_orders("async", 24, 80, 64);
     write_protocols();
+    write_contents();
     write_names();
     printf("%u of the recorded handshakes led to a connection\n", established);
     return established > 60 ? 0 : 1;

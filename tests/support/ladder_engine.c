@@ -43,6 +43,7 @@ static void item_destroy(struct osspi_slot *slot)
 
 static struct osspi_table table = {
     .object_size = (sizeof(struct item) + 63) / 64 * 64,
+    .line_share = 4,
     .destroy = item_destroy,
 };
 

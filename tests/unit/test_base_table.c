@@ -17,6 +17,7 @@
 TEST_FORKS_WITH_THREADS;
 
 #define MIN_LINE   1024u
+#define LINE_SHARE 4u
 #define THREADS    4u
 #define GENERATION 32u
 
@@ -40,6 +41,7 @@ static void destroy_object(struct osspi_slot *slot)
 static struct osspi_table table = {
     .object_size = 128,
     .min_line = MIN_LINE,
+    .line_share = LINE_SHARE,
     .destroy = destroy_object,
 };
 
@@ -164,7 +166,7 @@ static void table_freed_slot_waits_in_line(void **state)
     }
 }
 
-static void table_line_is_a_quarter_of_many_slots(void **state)
+static void table_line_is_a_share_of_many_slots(void **state)
 {
     enum { MANY = 16384 };
     static struct object *objects[MANY];
@@ -177,7 +179,7 @@ static void table_line_is_a_quarter_of_many_slots(void **state)
         objects[i] = object_new(&ids[i]);
     object = object_new(&id);
     assert_true(object_delete(object, id));
-    for (uint32_t i = 0; i < MANY / 4; i++) {
+    for (uint32_t i = 0; i < MANY / LINE_SHARE; i++) {
         uint64_t other;
         struct object *next = object_new(&other);
 
@@ -450,7 +452,7 @@ int main(void)
         cmocka_unit_test(table_foreign_ids_find_nothing),
         cmocka_unit_test(table_referenced_object_outlives_its_name),
         cmocka_unit_test(table_freed_slot_waits_in_line),
-        cmocka_unit_test(table_line_is_a_quarter_of_many_slots),
+        cmocka_unit_test(table_line_is_a_share_of_many_slots),
         cmocka_unit_test(table_reused_slot_has_another_name),
         cmocka_unit_test(table_generation_skips_zero_and_all_ones),
         cmocka_unit_test(table_visit_sees_the_held_and_count_the_live_ones),

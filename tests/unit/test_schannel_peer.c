@@ -234,7 +234,7 @@ static void answers_that_wait_leave_in_order(void **state)
         assert_int_equal(peer.ours.in.len, 0);
         ask_for_key_update(&peer);
         assert_int_equal(we_open(&peer), SEC_I_RENEGOTIATE);
-        we_send(&peer, "x", 1); /* two answers and the data in one message */
+        we_send(&peer, "x", 1); /* the answer that waits, one more, and the data in one message */
         assert_int_equal(sspi_leg(&peer.ours, &peer.wire), SEC_E_OK);
         we_send(&peer, "y", 1);
         we_get(&peer, "z", 1);
@@ -259,42 +259,33 @@ static void skip_key_updates(struct peer *peer, int count)
 static void key_updates_that_pile_up_leave_with_a_leg(void **state)
 {
     static struct peer peer;
-    SECURITY_STATUS status;
 
     (void)state;
     peer_connect(&peer, false, TLS1_3_VERSION);
     drain(&peer);
     skip_key_updates(&peer, 3);
-    we_send(&peer, "three answers and data", 22);
+    we_send(&peer, "answer and data", 15);
     skip_key_updates(&peer, 20);
-    /* How many answers there are is the TLS library's business: OpenSSL 3.0 makes one for each. */
-    status = sspi_send(&peer.ours, &peer.wire, "no room", 7);
-    if (status == SEC_E_OK)
-        they_get(&peer, "no room", 7);
-    else
-        assert_int_equal(status, SEC_E_BUFFER_TOO_SMALL);
+    we_send(&peer, "one answer", 10); /* to all twenty */
     assert_int_equal(sspi_leg(&peer.ours, &peer.wire), SEC_E_OK);
     we_send(&peer, "room again", 10);
     we_get(&peer, "back", 4);
     peer_end(&peer);
 }
 
-static void endless_key_updates_end_the_connection(void **state)
+/* The peer may ask as often as it likes, as long as it has something to say in between; without
+ * that it is ended (test_schannel_post). What waits for the caller does not grow. */
+static void key_updates_between_data_need_one_answer(void **state)
 {
     static struct peer peer;
-    SECURITY_STATUS status = SEC_E_OK;
 
     (void)state;
     peer_connect(&peer, false, TLS1_3_VERSION);
     drain(&peer);
-    for (int i = 0; i < 200 && status >= 0; i++) {
-        ask_for_key_update(&peer);
-        assert_int_equal(SSL_write(peer.ssl, "x", 1), 1);
-        carry(&peer);
-        while (peer.ours.in.len > 0 && status >= 0)
-            status = we_open(&peer);
-    }
-    assert_int_equal(status, SEC_E_ILLEGAL_MESSAGE);
+    for (int i = 0; i < 200; i++)
+        skip_key_updates(&peer, 1);
+    we_send(&peer, "one answer", 10);
+    we_get(&peer, "back", 4);
     peer_end(&peer);
 }
 
@@ -527,7 +518,7 @@ int main(void)
         cmocka_unit_test(encrypt_before_the_leg_carries_the_answer),
         cmocka_unit_test(answers_that_wait_leave_in_order),
         cmocka_unit_test(key_updates_that_pile_up_leave_with_a_leg),
-        cmocka_unit_test(endless_key_updates_end_the_connection),
+        cmocka_unit_test(key_updates_between_data_need_one_answer),
         cmocka_unit_test(request_to_renegotiate_is_declined),
         cmocka_unit_test(leg_takes_a_request_that_decrypt_has_not_seen),
         cmocka_unit_test(encrypt_carries_the_declining_alert),

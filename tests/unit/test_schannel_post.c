@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * After the handshake, against plain OpenSSL: KeyUpdate, tickets, renegotiation, what a record may
- * hold, and the limits.
+ * After the handshake, against plain OpenSSL, through OpenSSL's own record layer: KeyUpdate,
+ * tickets, renegotiation, what a record may hold, and the limits. Our own code's record protection
+ * is in test_schannel_record.c.
  */
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -72,42 +73,6 @@ static enum osspi_tls_record deliver(struct mixed *mixed)
 
 /* ---- KeyUpdate ---- */
 
-static void key_update_request_is_answered(void **state)
-{
-    (void)state;
-    for (int we_serve = 0; we_serve <= 1; we_serve++) {
-        struct mixed mixed;
-        const uint8_t *bytes;
-        size_t len;
-        connect_mixed(&mixed, we_serve != 0, TLS1_3_VERSION, 0);
-        handshake_mixed(&mixed, we_serve != 0);
-        if (we_serve) { /* the ticket comes first */
-            assert_true(pair_send(&mixed.ours, &mixed.plain, "x", 1));
-        }
-        for (int i = 0; i < 5; i++) {
-            assert_int_equal(SSL_key_update(mixed.plain.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-            assert_int_equal(SSL_do_handshake(mixed.plain.ssl), 1);
-            assert_int_equal(deliver(&mixed), OSSPI_TLS_POST_HANDSHAKE);
-            assert_int_equal(osspi_tls_settle(mixed.ours.tls), SEC_E_OK);
-            osspi_tls_flight(mixed.ours.tls, &bytes, &len);
-            assert_true(len > 0 && pair_record_len(bytes, len) == len); /* one record: the answer */
-            assert_int_equal(osspi_tls_settle(mixed.ours.tls), SEC_E_OK);
-            assert_true(pair_send(&mixed.ours, &mixed.plain, "after", 5));
-            assert_true(pair_send(&mixed.plain, &mixed.ours, "too", 3));
-        }
-        /* Unsettled, the answer goes in front of the next record. */
-        assert_int_equal(SSL_key_update(mixed.plain.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-        assert_int_equal(SSL_do_handshake(mixed.plain.ssl), 1);
-        assert_int_equal(deliver(&mixed), OSSPI_TLS_POST_HANDSHAKE);
-        assert_int_equal(osspi_tls_seal(mixed.ours.tls, (const uint8_t *)"data", 4), SEC_E_OK);
-        osspi_tls_flight(mixed.ours.tls, &bytes, &len);
-        const size_t first = pair_record_len(bytes, len);
-        assert_true(first > 0 && first < len);
-        assert_int_equal(pair_record_len(bytes + first, len - first), len - first);
-        free_mixed(&mixed);
-    }
-}
-
 static void key_update_flood_ends_the_connection(void **state)
 {
     struct mixed mixed;
@@ -141,27 +106,7 @@ static void key_updates_between_data_are_welcome(void **state)
     free_mixed(&mixed);
 }
 
-static void write_key_changes_before_its_limit(void **state)
-{
-    struct mixed mixed;
-    const uint8_t *bytes;
-    size_t len;
-
-    (void)state;
-    connect_mixed(&mixed, false, TLS1_3_VERSION, 0);
-    handshake_mixed(&mixed, false);
-    mixed.ours.tls->sealed_blocks = (UINT64_C(1) << 34) - 4;
-    assert_true(pair_send(&mixed.ours, &mixed.plain, "a", 1));
-    assert_true(pair_send(&mixed.ours, &mixed.plain, "b", 1));
-    assert_int_equal(osspi_tls_seal(mixed.ours.tls, (const uint8_t *)"c", 1), SEC_E_OK);
-    osspi_tls_flight(mixed.ours.tls, &bytes, &len);
-    const size_t first = pair_record_len(bytes, len);
-    assert_true(first > 0 && first < len); /* KeyUpdate, and the data */
-    assert_true(mixed.ours.tls->sealed_blocks < 10);
-    free_mixed(&mixed);
-}
-
-static void tls12_key_ends_at_its_limit(void **state)
+static void a_key_ends_at_its_limit(void **state)
 {
     struct mixed mixed;
 
@@ -305,11 +250,9 @@ static void old_protocols_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(key_update_request_is_answered),
         cmocka_unit_test(key_update_flood_ends_the_connection),
         cmocka_unit_test(key_updates_between_data_are_welcome),
-        cmocka_unit_test(write_key_changes_before_its_limit),
-        cmocka_unit_test(tls12_key_ends_at_its_limit),
+        cmocka_unit_test(a_key_ends_at_its_limit),
         cmocka_unit_test(tickets_are_absorbed),
         cmocka_unit_test(ticket_flood_ends_the_connection),
         cmocka_unit_test(hello_request_is_answered_no_renegotiation),

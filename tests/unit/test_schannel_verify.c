@@ -41,7 +41,7 @@ static struct outcome run(const struct osspi_tls_setup *client,
     snprintf(outcome.server_detail, sizeof(outcome.server_detail), "%s",
              osspi_tls_detail(server_end.tls));
     if (osspi_tls_facts(server_end.tls, &facts) == SEC_E_OK) {
-        outcome.server_saw = facts.peer_chain_count;
+        outcome.server_saw = osspi_ders_count(facts.peer_chain);
         osspi_tls_facts_clear(&facts);
     }
     pair_end_clear(&client_end);

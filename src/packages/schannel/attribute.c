@@ -15,8 +15,8 @@ static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
     *(SecPkgContext_Sizes *)buffer = (SecPkgContext_Sizes){
         .cbMaxToken = OSSPI_MAX_TOKEN,
         .cbMaxSignature = 0, /* MakeSignature is not for Schannel */
-        .cbBlockSize = sc->sizes.block,
-        .cbSecurityTrailer = sc->sizes.header + sc->sizes.trailer,
+        .cbBlockSize = sc->record->sizes.block,
+        .cbSecurityTrailer = sc->record->sizes.header + sc->record->sizes.trailer,
     };
     return SEC_E_OK;
 }
@@ -24,11 +24,11 @@ static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
 static SECURITY_STATUS stream_sizes(struct osspi_schannel_context *sc, void *buffer)
 {
     *(SecPkgContext_StreamSizes *)buffer = (SecPkgContext_StreamSizes){
-        .cbHeader = sc->sizes.header,
-        .cbTrailer = sc->sizes.trailer,
-        .cbMaximumMessage = sc->sizes.maximum,
+        .cbHeader = sc->record->sizes.header,
+        .cbTrailer = sc->record->sizes.trailer,
+        .cbMaximumMessage = sc->record->sizes.maximum,
         .cBuffers = 4,
-        .cbBlockSize = sc->sizes.block,
+        .cbBlockSize = sc->record->sizes.block,
     };
     return SEC_E_OK;
 }

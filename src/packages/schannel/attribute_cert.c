@@ -9,9 +9,10 @@
 #include "base/memory.h"
 #include "packages/schannel/context.h"
 
-static SECURITY_STATUS give_context(const struct osspi_der *chain, size_t count, void *buffer)
+static SECURITY_STATUS give_context(const struct osspi_ders *chain, void *buffer)
 {
     struct osspi_der_view *views osspi_auto(osspi_freep) = NULL;
+    size_t count = osspi_ders_count(chain);
     PCCERT_CONTEXT context = NULL;
     SECURITY_STATUS status;
 
@@ -21,7 +22,7 @@ static SECURITY_STATUS give_context(const struct osspi_der *chain, size_t count,
     if (!views)
         return SEC_E_INSUFFICIENT_MEMORY;
     for (size_t i = 0; i < count; i++)
-        views[i] = (struct osspi_der_view){chain[i].bytes, chain[i].len};
+        views[i] = (struct osspi_der_view){chain->items[i].bytes, chain->items[i].len};
     status = osspi_certificate_from_chain(views, count, &context);
     if (status == SEC_E_OK)
         *(PCCERT_CONTEXT *)buffer = context;
@@ -30,27 +31,27 @@ static SECURITY_STATUS give_context(const struct osspi_der *chain, size_t count,
 
 SECURITY_STATUS osspi_attribute_remote_certificate(struct osspi_schannel_context *sc, void *buffer)
 {
-    return give_context(sc->facts.peer_chain, sc->facts.peer_chain_count, buffer);
+    return give_context(sc->facts.peer_chain, buffer);
 }
 
 SECURITY_STATUS osspi_attribute_local_certificate(struct osspi_schannel_context *sc, void *buffer)
 {
-    return give_context(sc->facts.local_chain, sc->facts.local_chain_count, buffer);
+    return give_context(sc->facts.local_chain, buffer);
 }
 
 /* Each certificate behind its length, a number of the machine's own byte order. */
 SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_context *sc, void *buffer)
 {
     SecPkgContext_Certificates *certificates = buffer;
-    const struct osspi_der *chain = sc->facts.peer_chain;
-    size_t count = sc->facts.peer_chain_count;
+    const struct osspi_ders *chain = sc->facts.peer_chain;
+    size_t count = osspi_ders_count(chain);
     size_t total = 0;
     uint8_t *at;
 
     if (count == 0)
         return SEC_E_NO_CREDENTIALS;
     for (size_t i = 0; i < count; i++)
-        total += sizeof(uint32_t) + chain[i].len;
+        total += sizeof(uint32_t) + chain->items[i].len;
     if (total > UINT32_MAX)
         return SEC_E_INTERNAL_ERROR;
     at = osspi_context_buffer_new(total);
@@ -60,10 +61,10 @@ SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_contex
     certificates->cbCertificateChain = (DWORD)total;
     certificates->pbCertificateChain = at;
     for (size_t i = 0; i < count; i++) {
-        uint32_t len = (uint32_t)chain[i].len;
+        uint32_t len = (uint32_t)chain->items[i].len;
 
         memcpy(at, &len, sizeof(len));
-        memcpy(at + sizeof(len), chain[i].bytes, len);
+        memcpy(at + sizeof(len), chain->items[i].bytes, len);
         at += sizeof(len) + len;
     }
     return SEC_E_OK;
@@ -75,27 +76,30 @@ SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_contex
 SECURITY_STATUS osspi_attribute_issuers(struct osspi_schannel_context *sc, void *buffer)
 {
     SecPkgContext_IssuerListInfoEx *list = buffer;
+    const struct osspi_ders *issuers;
     PCERT_NAME_BLOB names;
-    size_t total;
+    size_t count, total;
     uint8_t *at;
 
     OSSPI_LOCKED(&sc->news.lock);
-    if (!sc->news.asked)
+    issuers = sc->news.issuers;
+    if (!issuers)
         return SEC_E_NO_CREDENTIALS;
-    *list = (SecPkgContext_IssuerListInfoEx){.cIssuers = (DWORD)sc->news.issuer_count};
-    if (sc->news.issuer_count == 0)
+    count = osspi_ders_count(issuers);
+    *list = (SecPkgContext_IssuerListInfoEx){.cIssuers = (DWORD)count};
+    if (count == 0)
         return SEC_E_OK;
-    total = sc->news.issuer_count * sizeof(*names);
-    for (size_t i = 0; i < sc->news.issuer_count; i++)
-        total += sc->news.issuers[i].len;
+    total = count * sizeof(*names);
+    for (size_t i = 0; i < count; i++)
+        total += issuers->items[i].len;
     names = osspi_context_buffer_new(total);
     if (!names) {
         list->cIssuers = 0;
         return SEC_E_INSUFFICIENT_MEMORY;
     }
-    at = (uint8_t *)(names + sc->news.issuer_count);
-    for (size_t i = 0; i < sc->news.issuer_count; i++) {
-        const struct osspi_der *from = &sc->news.issuers[i];
+    at = (uint8_t *)(names + count);
+    for (size_t i = 0; i < count; i++) {
+        const struct osspi_der *from = &issuers->items[i];
 
         memcpy(at, from->bytes, from->len);
         names[i] = (CERT_NAME_BLOB){.cbData = (DWORD)from->len, .pbData = at};

@@ -31,28 +31,39 @@ static bool is_finite_field(const struct osspi_schannel_context *sc)
     return sc->facts.group >= FIRST_FFDHE && sc->facts.group <= LAST_FFDHE;
 }
 
+/* Nobody asks often. */
+static const struct osspi_suite *suite_of(const struct osspi_schannel_context *sc)
+{
+    return osspi_suite_find(sc->facts.cipher_suite); /* it was there when the handshake ended */
+}
+
 static ALG_ID exchange_alg(const struct osspi_schannel_context *sc)
 {
-    if (sc->suite->exchange_alg)
-        return sc->suite->exchange_alg;
+    const struct osspi_suite *suite = suite_of(sc);
+
+    if (suite->exchange_alg)
+        return suite->exchange_alg;
     return is_finite_field(sc) ? CALG_DH_EPHEM : CALG_ECDH_EPHEM;
 }
 
 static const char *exchange_name(const struct osspi_schannel_context *sc)
 {
-    if (sc->suite->exchange[0])
-        return sc->suite->exchange;
+    const struct osspi_suite *suite = suite_of(sc);
+
+    if (suite->exchange[0])
+        return suite->exchange;
     return is_finite_field(sc) ? "DH" : "ECDH";
 }
 
 /* What signed the server's side of the handshake; TLS 1.2 has it in the suite. */
 static const char *certificate_name(const struct osspi_schannel_context *sc)
 {
+    const struct osspi_suite *suite = suite_of(sc);
     uint16_t scheme =
         sc->facts.server ? sc->facts.local_signature_scheme : sc->facts.peer_signature_scheme;
 
-    if (sc->suite->certificate[0])
-        return sc->suite->certificate;
+    if (suite->certificate[0])
+        return suite->certificate;
     if (scheme == 0)
         return ""; /* resumed: nobody signed */
     if (scheme == 0x0807 || scheme == 0x0808)
@@ -74,12 +85,14 @@ static void put_name(WCHAR field[SZ_ALG_MAX_SIZE], const char *name)
 
 SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, void *buffer)
 {
+    const struct osspi_suite *suite = suite_of(sc);
+
     *(SecPkgContext_ConnectionInfo *)buffer = (SecPkgContext_ConnectionInfo){
         .dwProtocol = protocol_bit(&sc->facts),
-        .aiCipher = sc->suite->cipher_alg,
-        .dwCipherStrength = sc->suite->cipher_bits,
-        .aiHash = sc->suite->hash_alg,
-        .dwHashStrength = sc->suite->hash_bits,
+        .aiCipher = suite->cipher_alg,
+        .dwCipherStrength = suite->cipher_bits,
+        .aiHash = suite->hash_alg,
+        .dwHashStrength = suite->hash_bits,
         .aiExch = exchange_alg(sc),
         .dwExchStrength = sc->facts.group_bits,
     };
@@ -89,14 +102,15 @@ SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, vo
 SECURITY_STATUS osspi_attribute_connection_ex(struct osspi_schannel_context *sc, void *buffer)
 {
     SecPkgContext_ConnectionInfoEx *info = buffer;
+    const struct osspi_suite *suite = suite_of(sc);
 
     if (info->dwVersion != SECPKGCONTEXT_CONNECTION_INFO_EX_V1)
         return SEC_E_INVALID_PARAMETER;
     info->dwProtocol = protocol_bit(&sc->facts);
-    put_name(info->szCipher, sc->suite->cipher);
-    info->dwCipherStrength = sc->suite->cipher_bits;
-    put_name(info->szHash, sc->suite->hash);
-    info->dwHashStrength = sc->suite->hash_bits;
+    put_name(info->szCipher, suite->cipher);
+    info->dwCipherStrength = suite->cipher_bits;
+    put_name(info->szHash, suite->hash);
+    info->dwHashStrength = suite->hash_bits;
     put_name(info->szExchange, exchange_name(sc));
     info->dwExchStrength = sc->facts.group_bits;
     return SEC_E_OK;
@@ -105,6 +119,7 @@ SECURITY_STATUS osspi_attribute_connection_ex(struct osspi_schannel_context *sc,
 SECURITY_STATUS osspi_attribute_cipher(struct osspi_schannel_context *sc, void *buffer)
 {
     SecPkgContext_CipherInfo *info = buffer;
+    const struct osspi_suite *suite = suite_of(sc);
 
     /* The caller says which structure it has memory for. */
     if (info->dwVersion != SECPKGCONTEXT_CIPHERINFO_V1)
@@ -112,12 +127,12 @@ SECURITY_STATUS osspi_attribute_cipher(struct osspi_schannel_context *sc, void *
     info->dwProtocol = sc->facts.version;
     info->dwCipherSuite = sc->facts.cipher_suite;
     info->dwBaseCipherSuite = sc->facts.cipher_suite;
-    put_name(info->szCipherSuite, sc->suite->iana_name);
-    put_name(info->szCipher, sc->suite->cipher);
-    info->dwCipherLen = sc->suite->cipher_bits;
-    info->dwCipherBlockLen = sc->suite->cipher_block;
-    put_name(info->szHash, sc->suite->hash);
-    info->dwHashLen = sc->suite->hash_bits;
+    put_name(info->szCipherSuite, suite->iana_name);
+    put_name(info->szCipher, suite->cipher);
+    info->dwCipherLen = suite->cipher_bits;
+    info->dwCipherBlockLen = suite->cipher_block;
+    put_name(info->szHash, suite->hash);
+    info->dwHashLen = suite->hash_bits;
     put_name(info->szExchange, exchange_name(sc));
     info->dwMinExchangeLen = 0;
     info->dwMaxExchangeLen = ANY_EXCHANGE;
@@ -140,9 +155,10 @@ static char *give_text(const char *text)
 SECURITY_STATUS osspi_attribute_key(struct osspi_schannel_context *sc, void *buffer)
 {
     SecPkgContext_KeyInfoA *info = buffer;
+    const struct osspi_suite *suite = suite_of(sc);
     /* What authenticates messages: a MAC, or the cipher itself. */
-    char *signature = give_text(sc->suite->aead ? sc->suite->cipher : sc->suite->hash);
-    char *encrypt = give_text(sc->suite->cipher);
+    char *signature = give_text(suite->aead ? suite->cipher : suite->hash);
+    char *encrypt = give_text(suite->cipher);
 
     if (!signature || !encrypt) {
         (void)osspi_context_buffer_free(signature);
@@ -152,9 +168,9 @@ SECURITY_STATUS osspi_attribute_key(struct osspi_schannel_context *sc, void *buf
     *info = (SecPkgContext_KeyInfoA){
         .sSignatureAlgorithmName = signature,
         .sEncryptAlgorithmName = encrypt,
-        .KeySize = sc->suite->cipher_bits,
-        .SignatureAlgorithm = sc->suite->aead ? 0 : sc->suite->hash_alg,
-        .EncryptAlgorithm = sc->suite->cipher_alg,
+        .KeySize = suite->cipher_bits,
+        .SignatureAlgorithm = suite->aead ? 0 : suite->hash_alg,
+        .EncryptAlgorithm = suite->cipher_alg,
     };
     return SEC_E_OK;
 }
@@ -167,9 +183,10 @@ SECURITY_STATUS osspi_attribute_session(struct osspi_schannel_context *sc, void 
 
     *info = (SecPkgContext_SessionInfo){0};
     info->dwFlags = sc->facts.resumed ? SSL_SESSION_RECONNECT : 0;
-    if (sc->facts.session_id_len <= sizeof(info->rgbSessionId)) {
+    if (sc->facts.session_id_len > 0 && sc->facts.session_id_len <= sizeof(info->rgbSessionId)) {
         info->cbSessionId = sc->facts.session_id_len;
-        memcpy(info->rgbSessionId, sc->facts.session_id, sc->facts.session_id_len);
+        memcpy(info->rgbSessionId, osspi_tls_facts_session_id(&sc->facts),
+               sc->facts.session_id_len);
     }
     return SEC_E_OK;
 }
@@ -184,6 +201,6 @@ SECURITY_STATUS osspi_attribute_protocol(struct osspi_schannel_context *sc, void
     protocol->ProtoNegoStatus = SecApplicationProtocolNegotiationStatus_Success;
     protocol->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
     protocol->ProtocolIdSize = sc->facts.alpn_len;
-    memcpy(protocol->ProtocolId, sc->facts.alpn, sc->facts.alpn_len);
+    memcpy(protocol->ProtocolId, osspi_tls_facts_alpn(&sc->facts), sc->facts.alpn_len);
     return SEC_E_OK;
 }

@@ -40,21 +40,21 @@ SECURITY_STATUS osspi_attribute_unique_bindings(struct osspi_schannel_context *s
     /* TLS 1.3 defines no tls-unique (RFC 8446, C.5). */
     if (sc->facts.tls_unique_len == 0)
         return SEC_E_UNSUPPORTED_FUNCTION;
-    return give_binding("tls-unique:", sc->facts.tls_unique, sc->facts.tls_unique_len, buffer);
+    return give_binding("tls-unique:", osspi_tls_facts_unique(&sc->facts), sc->facts.tls_unique_len,
+                        buffer);
 }
 
 SECURITY_STATUS osspi_attribute_endpoint_bindings(struct osspi_schannel_context *sc, void *buffer)
 {
-    bool ours = sc->facts.server;
-    size_t count = ours ? sc->facts.local_chain_count : sc->facts.peer_chain_count;
+    const struct osspi_ders *chain =
+        sc->facts.server ? sc->facts.local_chain : sc->facts.peer_chain;
     uint8_t hash[64];
     size_t len;
     SECURITY_STATUS status;
 
-    if (count == 0)
+    if (!chain)
         return SEC_E_NO_CREDENTIALS;
-    status =
-        osspi_tls_endpoint_hash(ours ? sc->facts.local_chain : sc->facts.peer_chain, hash, &len);
+    status = osspi_tls_endpoint_hash(&chain->items[0], hash, &len);
     if (status != SEC_E_OK)
         return status;
     return give_binding("tls-server-end-point:", hash, len, buffer);
@@ -77,29 +77,39 @@ static bool request_makes_sense(const char *label, size_t len, const void *conte
            wanted <= MAX_EXPORT;
 }
 
+void osspi_export_request_free(struct osspi_export_request *request)
+{
+    if (!request)
+        return;
+    osspi_free(request->label);
+    osspi_free(request->context);
+    osspi_free(request);
+}
+
 SECURITY_STATUS osspi_attribute_set_keying(struct osspi_schannel_context *sc, const void *buffer)
 {
     const SecPkgContext_KeyingMaterialInfo *info = buffer;
-    struct osspi_export_request request = {0};
+    struct osspi_export_request *request;
     size_t len = info->pszLabel ? label_len(info->pszLabel, info->cbLabel) : 0;
 
     if (!request_makes_sense(info->pszLabel, len, info->pbContextValue, info->cbContextValue,
                              info->cbKeyingMaterial))
         return SEC_E_INVALID_PARAMETER;
-    request.label = osspi_memdup(info->pszLabel, len);
-    request.label_len = len;
+    request = osspi_alloc(sizeof(*request));
+    if (!request)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    request->label = osspi_memdup(info->pszLabel, len);
+    request->label_len = len;
     if (info->pbContextValue)
-        request.context = osspi_memdup(info->pbContextValue, info->cbContextValue);
-    request.context_len = info->cbContextValue;
-    request.len = info->cbKeyingMaterial;
-    if (!request.label || (info->pbContextValue && !request.context)) {
-        osspi_free(request.label);
-        osspi_free(request.context);
+        request->context = osspi_memdup(info->pbContextValue, info->cbContextValue);
+    request->context_len = info->cbContextValue;
+    request->len = info->cbKeyingMaterial;
+    if (!request->label || (info->pbContextValue && !request->context)) {
+        osspi_export_request_free(request);
         return SEC_E_INSUFFICIENT_MEMORY;
     }
     OSSPI_LOCKED(&sc->export_lock);
-    osspi_free(sc->export.label);
-    osspi_free(sc->export.context);
+    osspi_export_request_free(sc->export);
     sc->export = request;
     return SEC_E_OK;
 }
@@ -113,8 +123,9 @@ static SECURITY_STATUS export_material(struct osspi_schannel_context *sc,
 
     if (!material)
         return SEC_E_INSUFFICIENT_MEMORY;
-    status = osspi_record_export(sc->record, request->label, request->label_len, request->context,
-                                 request->context_len, material, request->len);
+    status = sc->record->class->export_keying(
+        sc->record, (struct osspi_hmac_bytes){request->label, request->label_len},
+        (struct osspi_hmac_bytes){request->context, request->context_len}, material, request->len);
     if (status == SEC_E_OK)
         *ret_material = material;
     else
@@ -128,11 +139,11 @@ SECURITY_STATUS osspi_attribute_keying(struct osspi_schannel_context *sc, void *
     SECURITY_STATUS status;
 
     OSSPI_LOCKED(&sc->export_lock);
-    if (!sc->export.label)
+    if (!sc->export)
         return SEC_E_INVALID_PARAMETER; /* what for was not said yet */
-    status = export_material(sc, &sc->export, &answer->pbKeyingMaterial);
+    status = export_material(sc, sc->export, &answer->pbKeyingMaterial);
     if (status == SEC_E_OK)
-        answer->cbKeyingMaterial = (DWORD)sc->export.len;
+        answer->cbKeyingMaterial = (DWORD)sc->export->len;
     return status;
 }
 

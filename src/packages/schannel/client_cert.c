@@ -36,37 +36,23 @@ enum { FAILED = 0, GO_ON = 1, SUSPEND = -1 };
 
 /* ---- the server's wishes ---- */
 
-static bool copy_name(const X509_NAME *name, struct osspi_der *ret_der)
-{
-    const unsigned char *der = NULL;
-    size_t len = 0;
-
-    if (X509_NAME_get0_der(name, &der, &len) != 1)
-        return false;
-    ret_der->bytes = osspi_memdup(der, len);
-    ret_der->len = len;
-    return ret_der->bytes != NULL;
-}
-
 bool osspi_client_cert_note_issuers(struct osspi_tls *tls, const STACK_OF(X509_NAME) * names)
 {
     const int count = names == NULL ? 0 : sk_X509_NAME_num(names);
+    struct osspi_der_view *views osspi_auto(osspi_freep) = NULL;
 
     if (tls->issuers_known)
         return true;
-    if (count > 0 && tls->issuers == NULL) {
-        tls->issuers = osspi_alloc_array((size_t)count, sizeof(*tls->issuers));
-        if (tls->issuers == NULL)
-            return false;
-    }
-    tls->issuer_count = (size_t)count;
+    views = osspi_alloc_array((size_t)count, sizeof(*views));
+    if (views == NULL)
+        return false;
     for (int i = 0; i < count; i++) {
-        if (tls->issuers[i].bytes == NULL &&
-            !copy_name(sk_X509_NAME_value(names, i), &tls->issuers[i]))
+        if (X509_NAME_get0_der(sk_X509_NAME_value(names, i), &views[i].bytes, &views[i].len) != 1)
             return false;
     }
-    tls->issuers_known = true;
-    return true;
+    tls->issuers = osspi_ders_share(views, (size_t)count);
+    tls->issuers_known = tls->issuers != NULL;
+    return tls->issuers_known;
 }
 
 /* ---- what fits ---- */
@@ -155,7 +141,7 @@ static SECURITY_STATUS load_candidate(struct osspi_tls *tls, PCCERT_CONTEXT cont
     if (identity.chain_count > OSSPI_MAX_CHAIN)
         return SEC_E_UNKNOWN_CREDENTIALS;
     const SECURITY_STATUS status =
-        osspi_material_load(tls->config->shard->libctx, &identity, false, &material);
+        osspi_material_load(tls->config->shard, &identity, false, &material);
     if (status != SEC_E_OK)
         return status;
     if (!is_for_clients_now(material.leaf) || !is_usable(tls->ssl, &material, &named) || !named)
@@ -258,7 +244,7 @@ SECURITY_STATUS osspi_tls_supply(struct osspi_tls *tls,
     return SEC_E_OK;
 }
 
-bool osspi_tls_take_issuers(struct osspi_tls *tls, struct osspi_der **ret_names, size_t *ret_count)
+bool osspi_tls_take_issuers(struct osspi_tls *tls, struct osspi_ders **ret_names)
 {
     /* A server that finds no memory for it tries again after the next step. */
     if (tls->server && tls->asked_for_certificate)
@@ -267,7 +253,5 @@ bool osspi_tls_take_issuers(struct osspi_tls *tls, struct osspi_der **ret_names,
         return false;
     tls->issuers_taken = true;
     *ret_names = OSSPI_TAKE(tls->issuers);
-    *ret_count = tls->issuer_count;
-    tls->issuer_count = 0;
     return true;
 }

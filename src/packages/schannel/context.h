@@ -33,7 +33,7 @@
 
 /** A record that the TLS library has absorbed while the caller still holds its bytes. */
 struct osspi_absorbed {
-    size_t len; /* 0: none */
+    uint16_t len; /* 0: none */
     uint8_t header[OSSPI_TLS_HEADER];
     uint8_t tail[OSSPI_FINGERPRINT_TAIL];
 };
@@ -76,10 +76,17 @@ struct osspi_backlog {
 /** What may be asked about the peer while the handshake is under way; guarded by the lock. */
 struct osspi_peer_news {
     struct osspi_lock lock;
-    bool asked; /* a CertificateRequest was seen, or sent */
-    struct osspi_der *issuers;
-    size_t issuer_count;
     struct osspi_tls_check check;
+    struct osspi_ders *issuers; /* a reference; NULL: no CertificateRequest was seen, or sent */
+};
+
+/** Keying material that SetContextAttributes has said what it is for. */
+struct osspi_export_request {
+    char *label; /* without its NUL */
+    size_t label_len;
+    uint8_t *context; /* NULL: none */
+    size_t context_len;
+    size_t len;
 };
 
 /** What ApplyControlToken asked for. */
@@ -88,48 +95,44 @@ struct osspi_wanted_alert {
     uint8_t level, description;
 };
 
-struct osspi_schannel_context {
-    bool server;                /* constant after the first leg, with the five below */
-    bool verifies;              /* the peer's certificate is verified by us */
-    bool has_name, name_is_ip;  /* of name[] */
-    char *target;               /* as the first leg gave it, or NULL */
-    char name[OSSPI_NAME_SIZE]; /* normalised */
-
-    struct osspi_tls *tls;          /* both; NULL once record has taken it over */
+/** What only the handshake needs. It is gone once the context is established: there are many of
+ * those, and most of them are idle. */
+struct osspi_handshake {
     bool heard;                     /* both; a record of the peer was fed */
     bool shut;                      /* both; close_notify was made before the handshake's end */
-    bool closing;                   /* both; a closing alert was made, hence nothing is to come */
     struct osspi_held_leg held;     /* both */
     struct osspi_paused_leg paused; /* both */
     struct osspi_awaited_credentials awaited; /* both */
     struct osspi_backlog backlog;             /* both */
-    struct osspi_wanted_alert alert;          /* both */
-    struct osspi_absorbed absorbed;           /* read */
-    bool peer_closed;                         /* read */
+    char lane_class[OSSPI_CLASS_NAME_SIZE];   /* guarded by lane_lock; "": the CPU lane */
+};
 
-    struct osspi_tls_facts facts; /* constant once established, with the five below */
-    const struct osspi_suite *suite;
-    struct osspi_record *record; /* the pointer; it guards itself */
-    struct osspi_record_sizes sizes;
-    uint64_t granted; /* ISC_RET_ or ASC_RET_ */
-    int64_t since;    /* unix seconds */
+struct osspi_schannel_context {
+    bool server;                     /* constant after the first leg, with the three below */
+    bool verifies;                   /* the peer's certificate is verified by us */
+    bool name_is_ip;                 /* of a target that is normalised */
+    bool has_name;                   /* target is normalised; else it is as the first leg gave it */
+    bool closing;                    /* both; a closing alert was made, hence nothing is to come */
+    bool peer_closed;                /* read */
+    _Atomic bool established;        /* stored last, with release order */
+    struct osspi_wanted_alert alert; /* both */
+    struct osspi_absorbed absorbed;  /* read */
+    _Atomic int32_t failure;         /* SEC_E_OK, or the status that ended the context */
+    struct osspi_lock lane_lock;
+    struct osspi_lock export_lock;
+    struct osspi_export_request *export; /* NULL: nothing was asked for; guarded by export_lock */
+    char *target;                        /* constant after the first leg; or NULL */
+
+    struct osspi_tls *tls; /* both; NULL once record has taken it over */
+    /* NULL once established; both, and the pointer changes under lane_lock. */
+    struct osspi_handshake *handshake;
+
+    struct osspi_tls_facts facts; /* constant once established, with the three below */
+    struct osspi_record *record;  /* the pointer; it guards itself */
+    uint64_t granted;             /* ISC_RET_ or ASC_RET_ */
+    int64_t since;                /* unix seconds */
 
     struct osspi_peer_news news;
-
-    struct osspi_lock lane_lock;
-    char lane_class[OSSPI_CLASS_NAME_SIZE]; /* guarded by lane_lock; "": the CPU lane */
-
-    struct osspi_lock export_lock;
-    struct osspi_export_request {
-        char *label; /* without its NUL; NULL: nothing was asked for */
-        size_t label_len;
-        uint8_t *context; /* NULL: none */
-        size_t context_len;
-        size_t len;
-    } export; /* guarded by export_lock */
-
-    _Atomic bool established; /* stored last, with release order */
-    _Atomic int32_t failure;  /* SEC_E_OK, or the status that ended the context */
 };
 
 static inline struct osspi_schannel_context *osspi_schannel(struct osspi_context *context)
@@ -156,6 +159,10 @@ void osspi_schannel_clear_credential(struct osspi_credential *credential);
 SECURITY_STATUS osspi_schannel_initialize(struct osspi_context *context, struct osspi_leg *leg);
 SECURITY_STATUS osspi_schannel_accept(struct osspi_context *context, struct osspi_leg *leg);
 void osspi_schannel_clear_context(struct osspi_context *context);
+
+/** Makes, and frees, what only the handshake needs. Both sides are held. */
+SECURITY_STATUS osspi_schannel_begin(struct osspi_schannel_context *sc);
+void osspi_schannel_end_handshake(struct osspi_schannel_context *sc);
 
 /* ---- lanes: lane.c ---- */
 
@@ -312,5 +319,7 @@ SECURITY_STATUS osspi_attribute_endpoint_bindings(struct osspi_schannel_context 
 SECURITY_STATUS osspi_attribute_set_keying(struct osspi_schannel_context *sc, const void *buffer);
 SECURITY_STATUS osspi_attribute_keying(struct osspi_schannel_context *sc, void *buffer);
 SECURITY_STATUS osspi_attribute_keying_inproc(struct osspi_schannel_context *sc, void *buffer);
+
+void osspi_export_request_free(struct osspi_export_request *request); /* NULL is a no-op */
 
 #endif

@@ -59,7 +59,7 @@ SECURITY_STATUS osspi_schannel_control(struct osspi_context *context,
     if (control.kind == OSSPI_CONTROL_ALERT)
         sc->alert = control.alert;
     else if (sc->record)
-        osspi_record_reconnects(sc->record, control.reconnects);
+        sc->record->class->reconnects(sc->record, control.reconnects);
     else if (sc->tls)
         osspi_tls_reconnects(sc->tls, control.reconnects);
     return SEC_E_OK;

@@ -36,12 +36,14 @@ void osspi_schannel_lane(enum osspi_operation operation, struct osspi_credential
     if (!sc)
         return;
     OSSPI_LOCKED(&sc->lane_lock);
-    if (sc->lane_class[0] != '\0')
-        choose(ret_choice, sc->lane_class);
+    if (sc->handshake && sc->handshake->lane_class[0] != '\0')
+        choose(ret_choice, sc->handshake->lane_class);
 }
 
 void osspi_schannel_lane_note(struct osspi_schannel_context *sc, const char *class_name)
 {
     OSSPI_LOCKED(&sc->lane_lock);
-    snprintf(sc->lane_class, sizeof(sc->lane_class), "%s", class_name ? class_name : "");
+    if (sc->handshake)
+        snprintf(sc->handshake->lane_class, sizeof(sc->handshake->lane_class), "%s",
+                 class_name ? class_name : "");
 }

@@ -21,11 +21,11 @@
  *
  *     a callback of the TLS library calls osspi_tls_want_blocking() and lets OpenSSL suspend
  *     (tls_internal.h says how). The record is then inside OpenSSL for good, and the context
- *     remembers by length and digest what it has taken (sc->paused): the leg that comes back has to
- *     bring the same bytes, skips them, and goes on inside the record;
+ *     remembers by length and digest what it has taken (handshake->paused): the leg that comes back
+ *     has to bring the same bytes, skips them, and goes on inside the record;
  *
  *     config->verify_may_wait on a server: a record that may hold the client's certificate is not
- *     fed on the CPU lane. sc->paused remembers the records before it.
+ *     fed on the CPU lane. handshake->paused remembers the records before it.
  *
  * Inside, osspi_tls_may_block() tells on which lane it is. Whatever a callback did before it asked
  * to wait, it does again. A call that is cancelled between its two entries leaves the context
@@ -55,15 +55,17 @@ static bool has_target(const struct osspi_leg *leg)
 static SECURITY_STATUS take_target(struct osspi_leg_run *run, bool name_counts)
 {
     struct osspi_schannel_context *sc = run->sc;
+    char name[OSSPI_NAME_SIZE];
     SECURITY_STATUS status;
 
     if (!has_target(run->leg))
         return name_counts ? SEC_E_WRONG_PRINCIPAL : SEC_E_OK;
-    sc->target = osspi_strdup(run->leg->target);
+    status = osspi_name_normalise(run->leg->target, name, &sc->name_is_ip);
+    sc->has_name = status == SEC_E_OK;
+    osspi_free(sc->target); /* of an entry before this one */
+    sc->target = osspi_strdup(sc->has_name ? name : run->leg->target);
     if (!sc->target)
         return SEC_E_INSUFFICIENT_MEMORY;
-    status = osspi_name_normalise(run->leg->target, sc->name, &sc->name_is_ip);
-    sc->has_name = status == SEC_E_OK;
     /* What is no host name goes into no ClientHello and names no session. */
     return name_counts ? status : SEC_E_OK;
 }
@@ -103,7 +105,7 @@ static SECURITY_STATUS start(struct osspi_leg_run *run)
         status = take_target(run, setup.verify_name);
     if (status != SEC_E_OK)
         return status;
-    setup.target = sc->has_name ? sc->name : NULL;
+    setup.target = sc->has_name ? sc->target : NULL;
     setup.target_is_ip = sc->name_is_ip;
     setup.request_client_cert = sc->server && (run->leg->flags & ASC_REQ_MUTUAL_AUTH);
     setup.default_credentials = !sc->server && osspi_leg_allows_default(run->leg);
@@ -165,10 +167,10 @@ static bool same_target(const struct osspi_leg_run *run)
 
     if (run->sc->server || !has_target(run->leg))
         return true;
-    if (run->sc->target && strcmp(run->sc->target, run->leg->target) == 0)
-        return true;
-    return run->sc->has_name && osspi_name_normalise(run->leg->target, name, &is_ip) == SEC_E_OK &&
-           strcmp(name, run->sc->name) == 0;
+    if (!run->sc->has_name)
+        return run->sc->target && strcmp(run->sc->target, run->leg->target) == 0;
+    return osspi_name_normalise(run->leg->target, name, &is_ip) == SEC_E_OK &&
+           strcmp(name, run->sc->target) == 0;
 }
 
 /* Does the leg have to be on the blocking lane from its start? */
@@ -196,6 +198,10 @@ static SECURITY_STATUS run_leg(struct osspi_context *context, struct osspi_leg *
     status = osspi_leg_input_parse(&leg->in, &run.in);
     if (status != SEC_E_OK)
         return osspi_leg_refuse(&run, status);
+    if (leg->first)
+        status = osspi_schannel_begin(run.sc);
+    if (status != SEC_E_OK)
+        return osspi_leg_refuse(&run, status);
     if (moves_at_once(&run))
         return OSSPI_WANT_BLOCKING;
     if (leg->first)
@@ -221,18 +227,43 @@ SECURITY_STATUS osspi_schannel_accept(struct osspi_context *context, struct ossp
     return run_leg(context, leg, true);
 }
 
+/* ---- what only the handshake needs ---- */
+
+SECURITY_STATUS osspi_schannel_begin(struct osspi_schannel_context *sc)
+{
+    struct osspi_handshake *handshake;
+
+    if (sc->handshake) /* the first leg is here again, on the blocking lane */
+        return SEC_E_OK;
+    handshake = osspi_alloc(sizeof(*handshake));
+    OSSPI_LOCKED(&sc->lane_lock);
+    sc->handshake = handshake;
+    return handshake ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+void osspi_schannel_end_handshake(struct osspi_schannel_context *sc)
+{
+    struct osspi_handshake *handshake;
+
+    {
+        OSSPI_LOCKED(&sc->lane_lock);
+        handshake = OSSPI_TAKE(sc->handshake);
+    }
+    if (!handshake)
+        return;
+    osspi_free(handshake->backlog.bytes);
+    osspi_secret_free(handshake, sizeof(*handshake));
+}
+
 void osspi_schannel_clear_context(struct osspi_context *context)
 {
     struct osspi_schannel_context *sc = osspi_schannel(context);
 
+    osspi_schannel_end_handshake(sc);
     osspi_tls_free(sc->tls);
     osspi_record_free(sc->record);
     osspi_tls_facts_clear(&sc->facts);
-    for (size_t i = 0; i < sc->news.issuer_count; i++)
-        osspi_free(sc->news.issuers[i].bytes);
-    osspi_free(sc->news.issuers);
-    osspi_free(sc->backlog.bytes);
+    osspi_ders_unref(sc->news.issuers);
     osspi_free(sc->target);
-    osspi_free(sc->export.label);
-    osspi_free(sc->export.context);
+    osspi_export_request_free(sc->export);
 }

@@ -25,7 +25,7 @@ SECURITY_STATUS osspi_leg_outgoing(struct osspi_schannel_context *sc, const uint
     *ret_bytes = NULL;
     *ret_len = 0;
     if (sc->record)
-        return osspi_record_pending(sc->record, ret_bytes, ret_len);
+        return sc->record->class->pending(sc->record, ret_bytes, ret_len);
     if (sc->tls)
         osspi_tls_flight(sc->tls, ret_bytes, ret_len);
     return SEC_E_OK;
@@ -34,7 +34,7 @@ SECURITY_STATUS osspi_leg_outgoing(struct osspi_schannel_context *sc, const uint
 void osspi_leg_sent(struct osspi_schannel_context *sc)
 {
     if (sc->record)
-        osspi_record_sent(sc->record);
+        sc->record->class->sent(sc->record);
     else if (sc->tls)
         osspi_tls_flight_sent(sc->tls);
 }
@@ -45,7 +45,7 @@ void osspi_leg_tell_detail(struct osspi_context *context)
     char text[OSSPI_DETAIL_SIZE];
 
     if (sc->record) {
-        osspi_record_detail(sc->record, text, sizeof(text));
+        sc->record->class->detail(sc->record, text, sizeof(text));
         osspi_context_detail(context, "%s", text);
     } else if (sc->tls) {
         osspi_context_detail(context, "%s", osspi_tls_detail(sc->tls));
@@ -86,6 +86,7 @@ static void establish(struct osspi_leg_run *run)
 
     sc->granted = osspi_leg_granted(sc, run->leg, &run->out, true);
     sc->since = (int64_t)time(NULL);
+    osspi_schannel_end_handshake(sc);
     atomic_store_explicit(&sc->established, true, memory_order_release);
     osspi_context_set_state(run->context, OSSPI_CONTEXT_ESTABLISHED);
 }
@@ -114,12 +115,12 @@ SECURITY_STATUS osspi_leg_deliver(struct osspi_leg_run *run, SECURITY_STATUS sta
         return osspi_leg_fail(run, given);
     given = osspi_leg_output_token(&run->out, bytes, len);
     if (given != SEC_E_OK) {
-        sc->held = (struct osspi_held_leg){true, status, consumed,
-                                           osspi_input_checksum(run->in.bytes, consumed)};
+        sc->handshake->held = (struct osspi_held_leg){
+            true, status, consumed, osspi_input_checksum(run->in.bytes, consumed)};
         return given;
     }
     osspi_leg_sent(sc);
-    sc->held.active = false;
+    sc->handshake->held.active = false;
     if (status == SEC_E_OK && sc->record)
         establish(run);
     osspi_leg_report(run, consumed);

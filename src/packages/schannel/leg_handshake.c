@@ -8,7 +8,7 @@
  * CertificateRequest, in the middle of the server's flight, and the leg answers
  * SEC_I_INCOMPLETE_CREDENTIALS. Callers come back with the same bytes, with none, or with what was
  * EXTRA, and believe the flight to be taken; so whole records behind the request are kept here
- * (sc->backlog) and fed first when the handshake goes on.
+ * (sc->handshake->backlog) and fed first when the handshake goes on.
  */
 #include "base/memory.h"
 #include "packages/schannel/leg.h"
@@ -18,7 +18,7 @@
 
 static SECURITY_STATUS deliver_held(struct osspi_leg_run *run)
 {
-    const struct osspi_held_leg held = run->sc->held;
+    const struct osspi_held_leg held = run->sc->handshake->held;
     size_t consumed = run->in.len > 0 ? held.consumed : 0;
 
     if (consumed > run->in.len ||
@@ -34,21 +34,17 @@ static SECURITY_STATUS deliver_held(struct osspi_leg_run *run)
 /* Moves what has become known of the peer to where queries find it. */
 static void tell_news(struct osspi_schannel_context *sc)
 {
-    struct osspi_der *issuers = NULL;
+    struct osspi_ders *issuers = NULL;
     struct osspi_tls_check check;
-    size_t count = 0;
-    bool asked = osspi_tls_take_issuers(sc->tls, &issuers, &count);
+    bool asked = osspi_tls_take_issuers(sc->tls, &issuers);
 
     osspi_tls_get_check(sc->tls, &check);
     if (!asked && !check.known)
         return;
     OSSPI_LOCKED(&sc->news.lock);
     sc->news.check = check;
-    if (!asked)
-        return;
-    sc->news.asked = true;
-    sc->news.issuers = issuers;
-    sc->news.issuer_count = count;
+    if (asked)
+        sc->news.issuers = issuers;
 }
 
 /* The whole records at the start of bytes, as far as they are kept. What is no record is left for
@@ -79,18 +75,19 @@ static SECURITY_STATUS ask_for_credentials(struct osspi_leg_run *run, size_t tak
 {
     struct osspi_schannel_context *sc = run->sc;
     size_t kept = whole_records(run->in.bytes + taken, run->in.len - taken);
-    SECURITY_STATUS status = keep(&sc->backlog, run->in.bytes + taken, kept);
+    SECURITY_STATUS status = keep(&sc->handshake->backlog, run->in.bytes + taken, kept);
 
     taken += kept;
     if (status == SEC_E_OK)
-        status = osspi_replay_set(&sc->awaited.taken, run->in.bytes, taken);
+        status = osspi_replay_set(&sc->handshake->awaited.taken, run->in.bytes, taken);
     if (status == SEC_E_OK)
-        status = osspi_replay_set(&sc->awaited.rest, run->in.bytes + taken, run->in.len - taken);
+        status = osspi_replay_set(&sc->handshake->awaited.rest, run->in.bytes + taken,
+                                  run->in.len - taken);
     if (status == SEC_E_OK)
         status = osspi_leg_output_token(&run->out, NULL, 0);
     if (status != SEC_E_OK)
         return osspi_leg_fail(run, status);
-    sc->awaited.active = true;
+    sc->handshake->awaited.active = true;
     osspi_leg_report(run, taken);
     return SEC_I_INCOMPLETE_CREDENTIALS;
 }
@@ -104,14 +101,12 @@ static SECURITY_STATUS complete(struct osspi_leg_run *run)
 
     if (status != SEC_E_OK)
         return status;
-    sc->suite = osspi_suite_find(sc->facts.cipher_suite);
-    if (!sc->suite)
+    if (!osspi_suite_find(sc->facts.cipher_suite))
         return SEC_E_INTERNAL_ERROR;
-    sc->record = osspi_record_new(sc->tls, &sc->facts);
-    if (!sc->record)
-        return SEC_E_INSUFFICIENT_MEMORY;
+    status = osspi_record_new(sc->tls, &sc->facts, &sc->record);
+    if (status != SEC_E_OK)
+        return status;
     sc->tls = NULL;
-    osspi_record_sizes(sc->record, &sc->sizes);
     return SEC_E_OK;
 }
 
@@ -119,7 +114,7 @@ static SECURITY_STATUS complete(struct osspi_leg_run *run)
  * back only if this leg has brought them again. */
 static SECURITY_STATUS give_back(struct osspi_leg_run *run, size_t *consumed)
 {
-    struct osspi_backlog *backlog = &run->sc->backlog;
+    struct osspi_backlog *backlog = &run->sc->handshake->backlog;
     size_t left = backlog->len - backlog->at;
 
     if (left == 0)
@@ -153,10 +148,10 @@ static SECURITY_STATUS move_to_blocking_lane(struct osspi_leg_run *run, size_t t
 
     if (run->leg->lane == OSSPI_LANE_BLOCKING)
         return osspi_leg_fail(run, SEC_E_INTERNAL_ERROR);
-    status = osspi_replay_set(&sc->paused.taken, run->in.bytes, taken);
+    status = osspi_replay_set(&sc->handshake->paused.taken, run->in.bytes, taken);
     if (status != SEC_E_OK)
         return osspi_leg_fail(run, status);
-    sc->paused.active = true;
+    sc->handshake->paused.active = true;
     osspi_schannel_lane_note(sc, osspi_tls_class(sc->tls));
     return OSSPI_WANT_BLOCKING;
 }
@@ -185,7 +180,7 @@ static SECURITY_STATUS after_step(struct osspi_leg_run *run, enum osspi_tls_step
 /* On the first bytes it is "no TLS at all", later a peer that breaks the protocol. */
 static SECURITY_STATUS header_status(const struct osspi_schannel_context *sc)
 {
-    return sc->heard ? SEC_E_ILLEGAL_MESSAGE : SEC_E_INVALID_TOKEN;
+    return sc->handshake->heard ? SEC_E_ILLEGAL_MESSAGE : SEC_E_INVALID_TOKEN;
 }
 
 static SECURITY_STATUS fail_header(struct osspi_leg_run *run, enum osspi_header_verdict verdict)
@@ -204,14 +199,14 @@ static enum osspi_tls_step feed_record(struct osspi_schannel_context *sc, const 
 
     if (step == OSSPI_TLS_WANT_BLOCKING && !osspi_tls_suspended(sc->tls))
         return step;
-    sc->heard = true;
+    sc->handshake->heard = true;
     *used += len;
     return step;
 }
 
 static enum osspi_tls_step feed_backlog(struct osspi_schannel_context *sc, enum osspi_tls_step step)
 {
-    struct osspi_backlog *backlog = &sc->backlog;
+    struct osspi_backlog *backlog = &sc->handshake->backlog;
     size_t len;
 
     while (step == OSSPI_TLS_WANT_INPUT && backlog->at < backlog->len &&
@@ -232,7 +227,8 @@ static SECURITY_STATUS feed(struct osspi_leg_run *run, enum osspi_tls_step step,
 
     step = feed_backlog(sc, step);
     while (step == OSSPI_TLS_WANT_INPUT && used < run->in.len) {
-        enum osspi_header_place place = sc->heard ? OSSPI_PLACE_HANDSHAKE : OSSPI_PLACE_FIRST;
+        enum osspi_header_place place =
+            sc->handshake->heard ? OSSPI_PLACE_HANDSHAKE : OSSPI_PLACE_FIRST;
         size_t len;
         enum osspi_header_verdict verdict =
             osspi_header_judge(run->in.bytes + used, run->in.len - used, place, &len);
@@ -256,16 +252,17 @@ static SECURITY_STATUS resume(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
     bool suspended = osspi_tls_suspended(sc->tls);
-    SECURITY_STATUS status = osspi_replay_check(&sc->paused.taken, run->in.bytes, run->in.len);
+    SECURITY_STATUS status =
+        osspi_replay_check(&sc->handshake->paused.taken, run->in.bytes, run->in.len);
 
     if (status != SEC_E_OK)
         return osspi_leg_refuse(run, status);
     if (!suspended && run->in.len == 0)
         return osspi_leg_incomplete(run, OSSPI_TLS_HEADER);
-    sc->paused.active = false;
+    sc->handshake->paused.active = false;
     osspi_schannel_lane_note(sc, NULL);
     return feed(run, suspended ? osspi_tls_handshake(sc->tls, NULL, 0) : OSSPI_TLS_WANT_INPUT,
-                sc->paused.taken.len, false);
+                sc->handshake->paused.taken.len, false);
 }
 
 /* How much of the input is taken already. SEC_E_INVALID_TOKEN: it is not what was expected. */
@@ -275,15 +272,15 @@ static SECURITY_STATUS skip_taken(struct osspi_schannel_context *sc,
     SECURITY_STATUS status;
 
     *ret_taken = 0;
-    sc->backlog.in_input = false;
+    sc->handshake->backlog.in_input = false;
     if (in->len == 0)
         return SEC_E_OK;
-    status = osspi_replay_check(&sc->awaited.taken, in->bytes, in->len);
+    status = osspi_replay_check(&sc->handshake->awaited.taken, in->bytes, in->len);
     if (status == SEC_E_OK) {
-        sc->backlog.in_input = true;
-        *ret_taken = sc->awaited.taken.len;
-    } else if (status == SEC_E_INVALID_TOKEN && sc->awaited.rest.len > 0) {
-        status = osspi_replay_check(&sc->awaited.rest, in->bytes, in->len);
+        sc->handshake->backlog.in_input = true;
+        *ret_taken = sc->handshake->awaited.taken.len;
+    } else if (status == SEC_E_INVALID_TOKEN && sc->handshake->awaited.rest.len > 0) {
+        status = osspi_replay_check(&sc->handshake->awaited.rest, in->bytes, in->len);
     }
     return status;
 }
@@ -302,7 +299,7 @@ static SECURITY_STATUS go_on_with_credentials(struct osspi_leg_run *run)
                               osspi_leg_allows_default(run->leg));
     if (status != SEC_E_OK)
         return osspi_leg_refuse(run, status);
-    sc->awaited.active = false;
+    sc->handshake->awaited.active = false;
     return feed(run, osspi_tls_handshake(sc->tls, NULL, 0), taken, false);
 }
 
@@ -315,8 +312,8 @@ static SECURITY_STATUS alert_early(struct osspi_leg_run *run)
     sc->alert.wanted = false;
     if (status != SEC_E_OK)
         return osspi_leg_refuse(run, status);
-    sc->shut = sc->shut || sc->alert.level == TLS1_ALERT_FATAL ||
-               sc->alert.description == TLS1_ALERT_CLOSE_NOTIFY;
+    sc->handshake->shut = sc->handshake->shut || sc->alert.level == TLS1_ALERT_FATAL ||
+                          sc->alert.description == TLS1_ALERT_CLOSE_NOTIFY;
     return osspi_leg_deliver(run, SEC_E_OK, 0);
 }
 
@@ -326,16 +323,16 @@ SECURITY_STATUS osspi_leg_handshake(struct osspi_leg_run *run)
 
     if (sc->tls)
         osspi_tls_lane(sc->tls, run->leg->lane);
-    if (sc->held.active)
+    if (sc->handshake->held.active)
         return deliver_held(run);
     if (run->in.len == 0 && sc->alert.wanted)
         return alert_early(run);
-    if (sc->shut)
+    if (sc->handshake->shut)
         return run->in.len == 0 ? osspi_leg_incomplete(run, OSSPI_TLS_HEADER)
                                 : osspi_leg_refuse(run, SEC_E_CONTEXT_EXPIRED);
-    if (sc->paused.active)
+    if (sc->handshake->paused.active)
         return resume(run);
-    if (sc->awaited.active)
+    if (sc->handshake->awaited.active)
         return go_on_with_credentials(run);
     if (run->leg->first && !sc->server)
         return after_step(run, osspi_tls_handshake(sc->tls, NULL, 0), 0);

@@ -98,7 +98,7 @@ uint64_t osspi_leg_granted(const struct osspi_schannel_context *sc, const struct
         if (output->allocate || output->allocated)
             granted |= ASC_RET_ALLOCATED_MEMORY;
         /* A certificate that did not pass would have ended the handshake. */
-        if (complete && sc->verifies && sc->facts.peer_chain_count > 0)
+        if (complete && sc->verifies && sc->facts.peer_chain)
             granted |= ASC_RET_MUTUAL_AUTH;
         return granted;
     }

@@ -29,12 +29,14 @@ static SECURITY_STATUS absorb(struct osspi_leg_run *run)
     copy = osspi_memdup(run->in.bytes, len);
     if (!copy)
         return SEC_E_INSUFFICIENT_MEMORY;
-    switch (osspi_record_open(sc->record, copy, len, &plain, &plain_len, &status)) {
+    switch (sc->record->class->open(sc->record, copy, len, &plain, &plain_len, &status)) {
     case OSSPI_RECORD_POST_HANDSHAKE:
         osspi_absorbed_set(&sc->absorbed, run->in.bytes, len);
         return SEC_E_OK;
     case OSSPI_RECORD_POSTPONED:
         return SEC_E_OK;
+    case OSSPI_RECORD_RETRY:
+        return status;
     case OSSPI_RECORD_BROKEN:
         osspi_leg_tell_detail(run->context);
         osspi_schannel_fail(run->context, status);
@@ -85,7 +87,7 @@ SECURITY_STATUS osspi_leg_established(struct osspi_leg_run *run)
             return osspi_leg_fail(run, status);
     } else if (sc->alert.wanted) {
         sc->alert.wanted = false;
-        status = osspi_record_alert(sc->record, sc->alert.level, sc->alert.description);
+        status = sc->record->class->alert(sc->record, sc->alert.level, sc->alert.description);
         if (status != SEC_E_OK)
             return osspi_leg_refuse(run, status);
         sc->closing = sc->closing || sc->alert.level == TLS1_ALERT_FATAL ||

@@ -33,12 +33,14 @@ X509 *osspi_material_certificate(OSSL_LIB_CTX *libctx, const uint8_t *der, size_
     return certificate;
 }
 
-static EVP_PKEY *load_key(OSSL_LIB_CTX *libctx, const struct osspi_der_view *view)
+/* In the context below: the shard's own has decoders for what a peer sends (provider_filter.c). A
+ * key works in both. */
+static EVP_PKEY *load_key(const struct osspi_shard *shard, const struct osspi_der_view *view)
 {
     if (view->len > LONG_MAX)
         return NULL;
     const uint8_t *end = view->bytes;
-    return d2i_AutoPrivateKey_ex(NULL, &end, (long)view->len, libctx, NULL);
+    return d2i_AutoPrivateKey_ex(NULL, &end, (long)view->len, shard->base, NULL);
 }
 
 /* The exit handler has to run before a module's end does. The engine loads it when the first key is
@@ -53,8 +55,8 @@ static void arm_exit(void)
 }
 
 /* A key in a device is opened in a library context of its own and works in all of them. */
-static SECURITY_STATUS find_key(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
-                                EVP_PKEY **ret_key)
+static SECURITY_STATUS find_key(const struct osspi_shard *shard,
+                                const struct osspi_identity *identity, EVP_PKEY **ret_key)
 {
     if (identity->token != NULL) {
         const SECURITY_STATUS status = osspi_token_open(identity->token, ret_key);
@@ -63,27 +65,16 @@ static SECURITY_STATUS find_key(OSSL_LIB_CTX *libctx, const struct osspi_identit
         return status == SEC_E_OK || status == SEC_E_INSUFFICIENT_MEMORY ? status
                                                                          : SEC_E_NO_CREDENTIALS;
     }
-    *ret_key = load_key(libctx, &identity->key);
+    *ret_key = load_key(shard, &identity->key);
     return *ret_key != NULL ? SEC_E_OK : osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
-}
-
-/* There is room for it. */
-static bool note_sent(struct osspi_material *material, const struct osspi_der_view *der)
-{
-    struct osspi_der *place = &material->sent[material->sent_count];
-
-    place->bytes = osspi_memdup(der->bytes, der->len);
-    place->len = der->len;
-    material->sent_count += place->bytes != NULL;
-    return place->bytes != NULL;
 }
 
 static SECURITY_STATUS load_chain(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
                                   bool send_root, struct osspi_material *material)
 {
-    material->sent = osspi_alloc_array(1 + identity->chain_count, sizeof(*material->sent));
-    if (material->sent == NULL || !note_sent(material, &identity->leaf))
-        return SEC_E_INSUFFICIENT_MEMORY;
+    struct osspi_der_view sent[1 + OSSPI_MAX_CHAIN] = {identity->leaf};
+    size_t count = 1;
+
     for (size_t i = 0; i < identity->chain_count; i++) {
         const struct osspi_der_view *der = &identity->chain[i];
         X509 *issuer = osspi_material_certificate(libctx, der->bytes, der->len);
@@ -95,11 +86,12 @@ static SECURITY_STATUS load_chain(OSSL_LIB_CTX *libctx, const struct osspi_ident
         } else if (!sk_X509_push(material->chain, issuer)) {
             X509_free(issuer);
             return SEC_E_INSUFFICIENT_MEMORY;
-        } else if (!note_sent(material, der)) {
-            return SEC_E_INSUFFICIENT_MEMORY;
+        } else {
+            sent[count++] = *der;
         }
     }
-    return SEC_E_OK;
+    material->sent = osspi_ders_share(sent, count);
+    return material->sent != NULL ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
 
 void osspi_material_clear(struct osspi_material *material)
@@ -107,14 +99,13 @@ void osspi_material_clear(struct osspi_material *material)
     X509_free(material->leaf);
     EVP_PKEY_free(material->key);
     sk_X509_pop_free(material->chain, X509_free);
-    for (size_t i = 0; i < material->sent_count; i++)
-        osspi_free(material->sent[i].bytes);
-    osspi_free(material->sent);
+    osspi_ders_unref(material->sent);
     *material = (struct osspi_material){0};
 }
 
-SECURITY_STATUS osspi_material_load(OSSL_LIB_CTX *libctx, const struct osspi_identity *identity,
-                                    bool send_root, struct osspi_material *ret)
+SECURITY_STATUS osspi_material_load(const struct osspi_shard *shard,
+                                    const struct osspi_identity *identity, bool send_root,
+                                    struct osspi_material *ret)
 {
     struct osspi_material material osspi_auto(osspi_material_clear) = {
         .chain = sk_X509_new_null(),
@@ -125,15 +116,16 @@ SECURITY_STATUS osspi_material_load(OSSL_LIB_CTX *libctx, const struct osspi_ide
         return SEC_E_INSUFFICIENT_MEMORY;
     if (identity->key.len == 0 && identity->token == NULL)
         return SEC_E_NO_CREDENTIALS;
-    material.leaf = osspi_material_certificate(libctx, identity->leaf.bytes, identity->leaf.len);
+    material.leaf =
+        osspi_material_certificate(shard->libctx, identity->leaf.bytes, identity->leaf.len);
     if (material.leaf == NULL)
         return osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
-    SECURITY_STATUS status = find_key(libctx, identity, &material.key);
+    SECURITY_STATUS status = find_key(shard, identity, &material.key);
     if (status != SEC_E_OK)
         return status;
     if (X509_check_private_key(material.leaf, material.key) != 1)
         return osspi_tls_queue_status(SEC_E_NO_CREDENTIALS);
-    status = load_chain(libctx, identity, send_root, &material);
+    status = load_chain(shard->libctx, identity, send_root, &material);
     if (status != SEC_E_OK)
         return status;
     *ret = material;

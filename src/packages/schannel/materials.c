@@ -72,7 +72,7 @@ static SECURITY_STATUS load(struct osspi_identity *identity, struct osspi_shard 
             return SEC_E_INSUFFICIENT_MEMORY;
         made->shard = shard;
         const SECURITY_STATUS status =
-            osspi_material_load(shard->libctx, identity, send_root, &made->material);
+            osspi_material_load(shard, identity, send_root, &made->material);
         if (status != SEC_E_OK)
             return status;
         loaded = publish_loaded(identity, shard->index, &made);

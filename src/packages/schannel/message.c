@@ -58,13 +58,15 @@ static SECURITY_STATUS find_pieces(const struct osspi_buffers *message, struct s
 static SECURITY_STATUS check_pieces(const struct osspi_schannel_context *sc,
                                     const struct sealing *found, bool is_alert)
 {
+    const struct osspi_record_sizes *sizes = &sc->record->sizes;
+
     if (!found->header->pvBuffer || !found->trailer->pvBuffer ||
         (found->data->cbBuffer > 0 && !found->data->pvBuffer))
         return SEC_E_INVALID_TOKEN;
-    if (found->header->cbBuffer < sc->sizes.header || found->trailer->cbBuffer < sc->sizes.trailer)
+    if (found->header->cbBuffer < sizes->header || found->trailer->cbBuffer < sizes->trailer)
         return SEC_E_BUFFER_TOO_SMALL;
     /* Too much data is a wrong message, no small buffer: a larger one would not help. */
-    if (is_alert ? found->data->cbBuffer != ALERT_SIZE : found->data->cbBuffer > sc->sizes.maximum)
+    if (is_alert ? found->data->cbBuffer != ALERT_SIZE : found->data->cbBuffer > sizes->maximum)
         return SEC_E_INVALID_TOKEN;
     return SEC_E_OK;
 }
@@ -108,8 +110,8 @@ SECURITY_STATUS osspi_schannel_encrypt(struct osspi_context *context, uint32_t q
         .trailer = found.trailer->pvBuffer,
         .data_len = found.data->cbBuffer,
     };
-    status = is_alert ? osspi_record_seal_alert(sc->record, &pieces)
-                      : osspi_record_seal(sc->record, &pieces);
+    status = is_alert ? sc->record->class->seal_alert(sc->record, &pieces)
+                      : sc->record->class->seal(sc->record, &pieces);
     if (status != SEC_E_OK)
         return as_encrypt_status(status);
     found.header->cbBuffer = (ULONG)pieces.header_len;
@@ -191,7 +193,7 @@ static SECURITY_STATUS break_off(struct osspi_context *context, struct opening *
     struct osspi_schannel_context *sc = osspi_schannel(context);
     char text[OSSPI_DETAIL_SIZE];
 
-    osspi_record_detail(sc->record, text, sizeof(text));
+    sc->record->class->detail(sc->record, text, sizeof(text));
     osspi_context_detail(context, "%s", text);
     osspi_secure_zero(opening->bytes, len);
     osspi_schannel_fail(context, status);
@@ -204,8 +206,8 @@ static SECURITY_STATUS open_record(struct osspi_context *context, struct opening
     struct osspi_schannel_context *sc = osspi_schannel(context);
     SECURITY_STATUS status;
 
-    switch (osspi_record_open(sc->record, opening->bytes, len, &opening->data, &opening->data_len,
-                              &status)) {
+    switch (sc->record->class->open(sc->record, opening->bytes, len, &opening->data,
+                                    &opening->data_len, &status)) {
     case OSSPI_RECORD_DATA:
         opening->taken = len;
         show(opening);
@@ -213,6 +215,8 @@ static SECURITY_STATUS open_record(struct osspi_context *context, struct opening
     case OSSPI_RECORD_POST_HANDSHAKE:
         osspi_absorbed_set(&sc->absorbed, opening->bytes, len);
         return show_empty(opening, 0, SEC_I_RENEGOTIATE);
+    case OSSPI_RECORD_RETRY:
+        return status;
     case OSSPI_RECORD_POSTPONED:
         return show_empty(opening, 0, SEC_I_RENEGOTIATE);
     case OSSPI_RECORD_CLOSED:

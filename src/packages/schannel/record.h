@@ -3,9 +3,13 @@
 /*
  * Record protection of an established connection, in the caller's buffers.
  *
- * This is the line behind which records can be made by the TLS library (record_tls.c) or by our own
- * in-place code, without anybody above noticing. Encrypt and decrypt of one connection may run at
- * the same time; an implementation that cannot do that keeps its own lock.
+ * This is the line behind which records are made by our own code, in place (record_aead.c, for all
+ * suites with authenticated encryption), or by the TLS library (record_tls.c, for the others),
+ * without anybody above noticing.
+ *
+ * Sealing is called with the context's write side held, opening with its read side, all else with
+ * both, or before the connection is established; sizes, detail and export at any time. So sealing
+ * and opening may run at the same time; an implementation that cannot do that keeps its own lock.
  *
  * Order on the wire: records are numbered, so what is pending (the answer to a KeyUpdate, an alert)
  * and what EncryptMessage makes must leave in the order in which they were made. A leg hands the
@@ -21,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "packages/schannel/derive.h"
 #include "packages/schannel/tls.h"
 
 struct osspi_record;
@@ -37,6 +42,7 @@ struct osspi_record_sizes {
 /** What a leg or DecryptMessage found in one record. */
 enum osspi_record_kind {
     OSSPI_RECORD_DATA,
+    OSSPI_RECORD_RETRY,          /* nothing has happened, for want of memory; *ret_status says so */
     OSSPI_RECORD_POST_HANDSHAKE, /* absorbed; the caller is told SEC_I_RENEGOTIATE */
     OSSPI_RECORD_POSTPONED,      /* a handshake message, not absorbed: first the pending bytes must
                                     leave. The caller is told SEC_I_RENEGOTIATE as well. */
@@ -44,11 +50,13 @@ enum osspi_record_kind {
     OSSPI_RECORD_BROKEN
 };
 
-/** Takes tls over. NULL: no memory (tls stays the caller's). facts outlives the record. */
-struct osspi_record *osspi_record_new(struct osspi_tls *tls, const struct osspi_tls_facts *facts);
-void osspi_record_free(struct osspi_record *record); /* NULL is a no-op; wipes */
+struct osspi_record_class;
 
-void osspi_record_sizes(const struct osspi_record *record, struct osspi_record_sizes *ret_sizes);
+/** Heads what an implementation keeps of a connection; constant. */
+struct osspi_record {
+    const struct osspi_record_class *class;
+    struct osspi_record_sizes sizes;
+};
 
 /** The caller's three buffers; together they hold what goes on the wire, in this order. */
 struct osspi_record_pieces {
@@ -60,48 +68,70 @@ struct osspi_record_pieces {
 };
 
 /**
- * Seals one record of the data. No data may make no record; then all lengths are 0.
+ * What an implementation does. None may be NULL.
  *
- * @return SEC_E_OK; SEC_E_CONTEXT_EXPIRED: closed for writing; SEC_E_BUFFER_TOO_SMALL: more is
- *         pending than fits in front, a leg must run first (nothing was sealed);
- *         SEC_E_ENCRYPT_FAILURE; SEC_E_INSUFFICIENT_MEMORY.
+ * seal            Seals one record of the data. No data may make no record; then all lengths are 0.
+ *                 SEC_E_OK; SEC_E_CONTEXT_EXPIRED: closed for writing; SEC_E_BUFFER_TOO_SMALL: more
+ *                 is pending than fits in front, a leg must run first (nothing was sealed);
+ *                 SEC_E_ENCRYPT_FAILURE; SEC_E_INSUFFICIENT_MEMORY.
+ * seal_alert      The same for an alert, whose two bytes (level, description) are the data. A
+ *                 closing one closes for writing. SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent
+ *                 under protection.
+ * open            Opens one whole record in place; *ret_plain points into it. On BROKEN the record
+ *                 is cleared, the status is in *ret_status, and nothing can be opened any more.
+ *                 With POST_HANDSHAKE, POSTPONED and RETRY the bytes are left as they came,
+ *                 because the caller hands them in again.
+ * pending         For legs: what must be sent (the last flight of the handshake, the answer to a
+ *                 KeyUpdate, an alert) goes into *ret_bytes, borrowed until `sent`.
+ * sent            It has left.
+ * alert           Puts an alert into the pending bytes; close_notify and fatal ones close for
+ *                 writing. SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent under protection.
+ * reconnects      Whether sessions of this connection may be resumed from now on.
+ * detail          Copies the words on the failure; always terminated.
+ * export_keying   Exported keying material (RFC 5705; RFC 8446, 7.5); context NULL: none.
  */
-SECURITY_STATUS osspi_record_seal(struct osspi_record *record, struct osspi_record_pieces *pieces);
+struct osspi_record_class {
+    void (*free)(struct osspi_record *record); /* wipes */
+    SECURITY_STATUS (*seal)(struct osspi_record *record, struct osspi_record_pieces *pieces);
+    SECURITY_STATUS (*seal_alert)(struct osspi_record *record, struct osspi_record_pieces *pieces);
+    enum osspi_record_kind (*open)(struct osspi_record *record, uint8_t *bytes, size_t len,
+                                   uint8_t **ret_plain, size_t *ret_plain_len,
+                                   SECURITY_STATUS *ret_status);
+    SECURITY_STATUS (*pending)(struct osspi_record *record, const uint8_t **ret_bytes,
+                               size_t *ret_len);
+    void (*sent)(struct osspi_record *record);
+    SECURITY_STATUS (*alert)(struct osspi_record *record, uint8_t level, uint8_t description);
+    void (*reconnects)(struct osspi_record *record, bool enabled);
+    void (*detail)(struct osspi_record *record, char *buffer, size_t size);
+    SECURITY_STATUS (*export_keying)(struct osspi_record *record, struct osspi_hmac_bytes label,
+                                     struct osspi_hmac_bytes context, uint8_t *out, size_t out_len);
+};
 
 /**
- * The same for an alert, whose two bytes (level, description) are the data. A closing one closes
- * for writing. SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent under protection.
+ * The record protection of a connection whose handshake is complete. Takes tls over.
+ *
+ * @param[in] facts  outlives the record
+ * @return SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR: tls stays the caller's.
  */
-SECURITY_STATUS osspi_record_seal_alert(struct osspi_record *record,
-                                        struct osspi_record_pieces *pieces);
+SECURITY_STATUS osspi_record_new(struct osspi_tls *tls, const struct osspi_tls_facts *facts,
+                                 struct osspi_record **ret_record)
+    __attribute__((warn_unused_result));
 
-/**
- * Opens one whole record in place; *ret_plain points into it. On BROKEN the record is cleared, the
- * status is in *ret_status, and nothing can be opened any more. With POST_HANDSHAKE and POSTPONED
- * the bytes are left as they came, because the caller hands them in again.
- */
-enum osspi_record_kind osspi_record_open(struct osspi_record *record, uint8_t *bytes, size_t len,
-                                         uint8_t **ret_plain, size_t *ret_plain_len,
-                                         SECURITY_STATUS *ret_status);
+static inline void osspi_record_free(struct osspi_record *record) /* NULL is a no-op */
+{
+    if (record)
+        record->class->free(record);
+}
 
-/** For legs after the handshake: what must be sent (KeyUpdate answer, no_renegotiation alert) goes
- * into *ret_bytes (borrowed until osspi_record_sent). */
-SECURITY_STATUS osspi_record_pending(struct osspi_record *record, const uint8_t **ret_bytes,
-                                     size_t *ret_len);
-void osspi_record_sent(struct osspi_record *record);
+/* ---- the implementations ---- */
 
-/** Puts an alert into the pending bytes; close_notify and fatal ones close for writing.
- * SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent under protection. */
-SECURITY_STATUS osspi_record_alert(struct osspi_record *record, uint8_t level, uint8_t description);
+/** By the TLS library; takes tls over. NULL: no memory. */
+struct osspi_record *osspi_record_tls_new(struct osspi_tls *tls,
+                                          const struct osspi_tls_facts *facts);
 
-/** Whether sessions of this connection may be resumed from now on. */
-void osspi_record_reconnects(struct osspi_record *record, bool enabled);
-
-/** Copies what the TLS library says about the failure; always terminated. */
-void osspi_record_detail(struct osspi_record *record, char *buffer, size_t size);
-
-SECURITY_STATUS osspi_record_export(struct osspi_record *record, const char *label,
-                                    size_t label_len, const uint8_t *context, size_t context_len,
-                                    uint8_t *out, size_t out_len);
+/** By our own code, for suites with AEAD. Statuses of osspi_record_new(). */
+SECURITY_STATUS osspi_record_aead_new(struct osspi_tls *tls, const struct osspi_tls_facts *facts,
+                                      struct osspi_record **ret_record)
+    __attribute__((warn_unused_result));
 
 #endif

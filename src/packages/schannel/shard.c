@@ -28,6 +28,7 @@
 #include "cert/roots.h"
 #include "core/exit.h"
 #include "packages/schannel/credential.h"
+#include "packages/schannel/provider.h"
 #include "packages/schannel/tls_internal.h"
 
 #define TRUST_MAX_LEN (64 << 20) /* bytes of a file of roots; all that there are make one */
@@ -104,9 +105,16 @@ static bool is_per_context(const CONF_VALUE *module)
     return false;
 }
 
+/* The providers can be counted afterwards; of the other two nothing is to be seen. */
+static bool is_seen(const CONF_VALUE *module)
+{
+    return is_per_context(module) && strncmp(module->name, "providers", 9) == 0;
+}
+
 /* Runs the modules of a configuration that stay inside the library context. The others are out of
- * the section meanwhile; they go back because the configuration owns them. */
-static void run_modules(CONF *conf)
+ * the section meanwhile; they go back because the configuration owns them. *ret_plain: false if
+ * some change what algorithms do. */
+static void run_modules(CONF *conf, bool *ret_plain)
 {
     const char *section = NCONF_get_string(conf, NULL, "openssl_conf");
     STACK_OF(CONF_VALUE) *modules = section == NULL ? NULL : NCONF_get_section(conf, section);
@@ -120,6 +128,8 @@ static void run_modules(CONF *conf)
     for (int i = sk_CONF_VALUE_num(modules) - 1; i >= 0; i--) {
         if (!is_per_context(sk_CONF_VALUE_value(modules, i)))
             sk_CONF_VALUE_push(others, sk_CONF_VALUE_delete(modules, i));
+        else if (!is_seen(sk_CONF_VALUE_value(modules, i)))
+            *ret_plain = false;
     }
     (void)CONF_modules_load(conf, NULL,
                             CONF_MFLAGS_DEFAULT_SECTION | CONF_MFLAGS_IGNORE_RETURN_CODES |
@@ -132,15 +142,16 @@ static void run_modules(CONF *conf)
 
 /* A missing or broken file leaves OpenSSL's defaults, as it does in OpenSSL's own context. False:
  * it could not be read for want of memory or descriptors, and the next attempt may succeed. */
-static bool configure(OSSL_LIB_CTX *libctx)
+static bool configure(OSSL_LIB_CTX *libctx, bool *ret_plain)
 {
     OSSPI_LOCKED(&configuration_lock);
     ERR_clear_error();
     char *file = CONF_get1_default_config_file();
     CONF *conf = NCONF_new_ex(libctx, NULL);
+    *ret_plain = true;
 
     if (file != NULL && conf != NULL && NCONF_load(conf, file, NULL) > 0)
-        run_modules(conf);
+        run_modules(conf, ret_plain);
     NCONF_free(conf);
     OPENSSL_free(file);
     return osspi_tls_queue_status(SEC_E_OK) == SEC_E_OK;
@@ -153,8 +164,12 @@ static void free_shard(struct osspi_shard *shard)
     if (shard == NULL)
         return;
     EVP_CIPHER_free(shard->ticket_cipher);
+    for (size_t i = 0; i < OSSPI_AEAD_KINDS; i++)
+        EVP_CIPHER_free(shard->aead_ciphers[i]);
     BIO_meth_free(shard->bio_method);
-    OSSL_LIB_CTX_free(shard->libctx);
+    if (shard->libctx != shard->base)
+        OSSL_LIB_CTX_free(shard->libctx);
+    OSSL_LIB_CTX_free(shard->base);
     osspi_free(shard);
 }
 
@@ -189,17 +204,50 @@ static void take_indices(void)
     (void)OSSL_LIB_CTX_set0_default(previous);
 }
 
+/* One that is not there is no suite's either; false is a want of memory. */
+static bool fetch_aead_ciphers(struct osspi_shard *shard)
+{
+    static const char *const names[OSSPI_AEAD_KINDS] = {
+        [OSSPI_AEAD_AES_128_GCM] = "AES-128-GCM",
+        [OSSPI_AEAD_AES_256_GCM] = "AES-256-GCM",
+        [OSSPI_AEAD_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
+    };
+
+    for (size_t i = 0; i < OSSPI_AEAD_KINDS; i++) {
+        shard->aead_ciphers[i] = EVP_CIPHER_fetch(shard->libctx, names[i], NULL);
+        if (shard->aead_ciphers[i] == NULL && osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool make_library(struct osspi_shard *shard)
+{
+    bool plain;
+
+    shard->base = shard->libctx = OSSL_LIB_CTX_new();
+    if (shard->base == NULL)
+        return false;
+    OSSPI_IN_SHARD(shard);
+    if (!configure(shard->base, &plain))
+        return false;
+    /* What the machine's owner has configured stays exactly so. */
+    OSSL_LIB_CTX *library = plain ? osspi_provider_wrap(shard->base) : NULL;
+    if (library != NULL)
+        shard->libctx = library;
+    ERR_clear_error();
+    return true;
+}
+
 static bool fill_shard(struct osspi_shard *shard)
 {
     OSSPI_IN_SHARD(shard);
     shard->bio_method = osspi_tls_bio_method();
     if (shard->bio_method == NULL)
         return false;
-    if (!configure(shard->libctx))
-        return false;
     /* Also the proof that the providers are there: a shard without would be kept for ever. */
     shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
-    return shard->ticket_cipher != NULL;
+    return shard->ticket_cipher != NULL && fetch_aead_ciphers(shard);
 }
 
 /* A worker that starts makes its shard and reads the trust store, ten milliseconds and more, while
@@ -229,8 +277,7 @@ static struct osspi_shard *make_shard(uint32_t index)
     if (shard == NULL)
         return NULL;
     shard->index = index;
-    shard->libctx = OSSL_LIB_CTX_new();
-    if (shard->libctx == NULL || !fill_shard(shard))
+    if (!make_library(shard) || !fill_shard(shard))
         return NULL;
     return OSSPI_TAKE(shard);
 }

@@ -17,10 +17,12 @@
 #include <openssl/evp.h>
 #include <openssl/types.h>
 #include <sspi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/lock.h"
 #include "base/memory.h"
+#include "packages/schannel/aead.h"
 
 /** Heads what belongs to the parent of a fork, so that it stays reachable for leak checkers. */
 struct osspi_abandoned {
@@ -28,11 +30,13 @@ struct osspi_abandoned {
 };
 
 struct osspi_shard {
-    struct osspi_abandoned abandoned; /* first member */
-    uint32_t index;                   /* constant, with the three below */
-    OSSL_LIB_CTX *libctx;
-    BIO_METHOD *bio_method;    /* see tls_bio.c */
-    EVP_CIPHER *ticket_cipher; /* AES-256-CBC */
+    struct osspi_abandoned abandoned;           /* first member */
+    uint32_t index;                             /* constant, with the five below */
+    OSSL_LIB_CTX *base;                         /* with the machine's configuration */
+    OSSL_LIB_CTX *libctx;                       /* base, or what provider.h makes of it */
+    BIO_METHOD *bio_method;                     /* see tls_bio.c */
+    EVP_CIPHER *ticket_cipher;                  /* AES-256-CBC */
+    EVP_CIPHER *aead_ciphers[OSSPI_AEAD_KINDS]; /* NULL: the configuration has it not */
     struct osspi_lock trust_lock;
     X509_STORE *trust; /* guarded by trust_lock; made once, constant then */
 };
@@ -55,6 +59,12 @@ struct osspi_shard_scope {
 #define OSSPI_IN_SHARD(shard) \
     __attribute__((unused)) struct osspi_shard_scope osspi_shard_scope_ osspi_auto( \
         osspi_shard_leave) = osspi_shard_enter(shard)
+
+/** Is the shard's context ours (provider.h), so that it tells what secrets TLS derives? */
+static inline bool osspi_shard_tells_secrets(const struct osspi_shard *shard)
+{
+    return shard->libctx != shard->base;
+}
 
 /** NULL: the default library context stays as it is. */
 struct osspi_shard_scope osspi_shard_enter(const struct osspi_shard *shard);

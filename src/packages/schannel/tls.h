@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/lane.h"
+#include "packages/schannel/ders.h"
 
 #define OSSPI_TLS_HEADER       5u               /* record header bytes */
 #define OSSPI_TLS_MAX_FRAGMENT 16384u           /* plaintext bytes of a record */
@@ -24,7 +25,7 @@
 
 struct osspi_tls;
 struct osspi_schannel_credential;
-struct osspi_detail; /* see below */
+struct osspi_shard;
 
 /** What the first leg decides. Pointers are borrowed for the call. */
 struct osspi_tls_setup {
@@ -52,12 +53,6 @@ struct osspi_tls_check {
     int32_t result;        /* S_OK, or what is wrong: CERT_E_..., CRYPT_E_..., TRUST_E_... */
 };
 
-/** DER certificate. */
-struct osspi_der {
-    uint8_t *bytes;
-    size_t len;
-};
-
 /**
  * What is known of an established connection; filled once when the handshake ends, then constant.
  * Owned by the security context; osspi_tls_facts_clear() wipes and frees.
@@ -73,18 +68,32 @@ struct osspi_tls_facts {
     uint16_t local_signature_scheme; /* ours, 0: none */
     bool resumed;
     bool server;
-    uint8_t session_id[32];
-    uint8_t session_id_len;
-    uint8_t alpn[255];
-    uint8_t alpn_len;             /* 0: none negotiated */
-    uint8_t tls_unique[64];       /* first Finished (TLS 1.2); secret-grade: wiped */
-    uint8_t tls_unique_len;       /* 0 with TLS 1.3 */
-    struct osspi_der *peer_chain; /* leaf first, as sent */
-    size_t peer_chain_count;
-    struct osspi_der *local_chain; /* leaf first, as sent by us; count 0: none */
-    size_t local_chain_count;
-    int64_t peer_not_after; /* unix seconds of the leaf, INT64_MAX: no certificate */
+    uint8_t session_id_len;         /* at most 32 */
+    uint8_t alpn_len;               /* 0: none negotiated */
+    uint8_t tls_unique_len;         /* first Finished, at most 64; 0 with TLS 1.3 */
+    uint8_t *strings;               /* these three, one behind the other; NULL: all are empty.
+                                       Secret-grade: wiped */
+    struct osspi_ders *peer_chain;  /* leaf first, as sent; a reference; NULL: none */
+    struct osspi_ders *local_chain; /* leaf first, as sent by us; a reference; NULL: none */
+    int64_t peer_not_after;         /* unix seconds of the leaf, INT64_MAX: no certificate */
 };
+
+/* Where the strings are; only for those that are not empty. */
+
+static inline const uint8_t *osspi_tls_facts_session_id(const struct osspi_tls_facts *facts)
+{
+    return facts->strings;
+}
+
+static inline const uint8_t *osspi_tls_facts_alpn(const struct osspi_tls_facts *facts)
+{
+    return facts->strings + facts->session_id_len;
+}
+
+static inline const uint8_t *osspi_tls_facts_unique(const struct osspi_tls_facts *facts)
+{
+    return facts->strings + facts->session_id_len + facts->alpn_len;
+}
 
 void osspi_tls_facts_clear(struct osspi_tls_facts *facts);
 
@@ -135,8 +144,9 @@ SECURITY_STATUS osspi_tls_supply(struct osspi_tls *tls,
  */
 uint32_t osspi_tls_user(void);
 
-/** Moves out the DER names that the server accepts: true once, when they have become known. */
-bool osspi_tls_take_issuers(struct osspi_tls *tls, struct osspi_der **ret_names, size_t *ret_count);
+/** Moves out the DER names that the server accepts, maybe none: true once, when they have become
+ * known. */
+bool osspi_tls_take_issuers(struct osspi_tls *tls, struct osspi_ders **ret_names);
 
 /** What was found on the peer's certificate so far. */
 void osspi_tls_get_check(const struct osspi_tls *tls, struct osspi_tls_check *ret_check);
@@ -158,6 +168,46 @@ void osspi_tls_flight_sent(struct osspi_tls *tls); /* drops and wipes them */
 /** Copies the facts of a completed handshake. SEC_E_OK or SEC_E_INSUFFICIENT_MEMORY. */
 SECURITY_STATUS osspi_tls_facts(struct osspi_tls *tls, struct osspi_tls_facts *ret_facts);
 
+/**
+ * What leaves the TLS library at the end of a handshake, so that records can be protected without
+ * it. Wiped by whoever got it.
+ */
+struct osspi_tls_keys {
+    struct osspi_shard *shard;      /* of the connection; lives as long as the process */
+    uint8_t client[48], server[48]; /* TLS 1.3: first traffic secrets (RFC 8446, 7.1) */
+    uint8_t master[48];             /* TLS 1.3: exporter secret; 1.2: master secret */
+    uint8_t client_random[32], server_random[32]; /* TLS 1.2 */
+    uint64_t sealed, opened;                      /* records that went under these keys already */
+    uint64_t next_explicit; /* TLS 1.2, AES-GCM: explicit nonce that follows our Finished's */
+};
+
+/**
+ * Takes the keys of an established connection with an AEAD suite; the TLS library's object keeps
+ * its own. Once.
+ *
+ * @return SEC_E_OK; SEC_E_INTERNAL_ERROR: the TLS library has not told them.
+ */
+SECURITY_STATUS osspi_tls_take_keys(struct osspi_tls *tls, struct osspi_tls_keys *ret_keys)
+    __attribute__((warn_unused_result));
+
+/** Is it a client's that wants the session tickets which come after the handshake? */
+bool osspi_tls_awaits_tickets(const struct osspi_tls *tls);
+
+/** What is left of a connection when its object goes: whose its sessions are. */
+struct osspi_session_left {
+    uint64_t owner;
+    char *target; /* owned; NULL: it has none */
+};
+
+/** Moves that out. */
+void osspi_tls_take_session(struct osspi_tls *tls, struct osspi_session_left *ret_left);
+
+/** Drops the sessions that are kept for it. */
+void osspi_session_left_forget(const struct osspi_session_left *left);
+
+/** The status for a fatal alert of the peer, and words for a person (NULL: none are wanted). */
+SECURITY_STATUS osspi_tls_alert_received(uint8_t alert, char *words, size_t size);
+
 /** RFC 5705 exporter; SEC_E_OK, SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INTERNAL_ERROR. */
 SECURITY_STATUS osspi_tls_export(struct osspi_tls *tls, const char *label, size_t label_len,
                                  const uint8_t *context, size_t context_len, uint8_t *out,
@@ -177,7 +227,7 @@ SECURITY_STATUS osspi_tls_alert(struct osspi_tls *tls, uint8_t level, uint8_t de
  * from now on are kept. (tls_reconnects.c) */
 void osspi_tls_reconnects(struct osspi_tls *tls, bool enabled);
 
-/* ---- records after the handshake, for record_tls.c alone ---- */
+/* ---- records after the handshake, for record_tls.c; tickets for record_post.c ---- */
 
 enum osspi_tls_record {
     OSSPI_TLS_APPLICATION,    /* *ret_len bytes of plaintext (may be 0) */
@@ -194,16 +244,13 @@ enum osspi_tls_record osspi_tls_open(struct osspi_tls *tls, const uint8_t *recor
 
 /**
  * Seals up to facts.max_fragment bytes into exactly one record in the flight. A record that the TLS
- * library sends beside it (KeyUpdate answer, or ours at the record limit of a key) stands before it
- * in the flight. No bytes, no record: the flight stays as it is and the status is SEC_E_OK.
+ * library sends beside it (an alert) stands before it in the flight. No bytes, no record: the
+ * flight stays as it is and the status is SEC_E_OK.
  *
  * @return SEC_E_OK; SEC_E_INVALID_PARAMETER: too long; SEC_E_CONTEXT_EXPIRED: closed for writing;
- *         SEC_E_ENCRYPT_FAILURE: broken, or a TLS 1.2 key is used up; SEC_E_INSUFFICIENT_MEMORY.
+ *         SEC_E_ENCRYPT_FAILURE: broken, or the key is used up; SEC_E_INSUFFICIENT_MEMORY.
  */
 SECURITY_STATUS osspi_tls_seal(struct osspi_tls *tls, const uint8_t *data, size_t len);
-
-/** Lets the TLS library send what it owes (answer to a KeyUpdate); into the flight. */
-SECURITY_STATUS osspi_tls_settle(struct osspi_tls *tls);
 
 /* ---- hashes that the rest of the package needs (tls_digest.c); no connection, thread-safe ---- */
 

@@ -95,6 +95,9 @@ static void see_alert(struct osspi_tls *tls, bool sending, const uint8_t *alert)
 static void see_sent(struct osspi_tls *tls, int content_type, const uint8_t *bytes, size_t len)
 {
     switch (content_type) {
+    case SSL3_RT_HEADER:
+        tls->keys.sealed++;
+        break;
     case SSL3_RT_CHANGE_CIPHER_SPEC:
         /* In TLS 1.3 it is there for middle boxes and changes nothing. */
         if (SSL_version(tls->ssl) != TLS1_3_VERSION)
@@ -104,8 +107,6 @@ static void see_sent(struct osspi_tls *tls, int content_type, const uint8_t *byt
         tls->write_protected = true;
         break;
     case SSL3_RT_HANDSHAKE:
-        if (len > 0 && bytes[0] == SSL3_MT_KEY_UPDATE)
-            tls->sealed_blocks = 0;
         if (len > 0 && bytes[0] == SSL3_MT_CERTIFICATE_REQUEST)
             tls->asked_for_certificate = true;
         break;

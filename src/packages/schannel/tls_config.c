@@ -200,6 +200,8 @@ static SECURITY_STATUS fill_config(struct osspi_tls_config *config,
     if (config->ctx == NULL)
         return osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
     set_modes(config->ctx);
+    if (!osspi_shard_tells_secrets(config->shard))
+        SSL_CTX_set_keylog_callback(config->ctx, osspi_tls_on_secret);
     set_verification(config);
     SECURITY_STATUS status = osspi_tls_set_protocol(config->ctx, from);
     if (status == SEC_E_OK)

@@ -192,6 +192,7 @@ void osspi_tls_free(struct osspi_tls *tls)
     if (tls->ssl != NULL) {
         /* Keeps SSL_free() from looking for the session in a cache that is not used. */
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        osspi_tls_wipe_schedule(tls);
         SSL_free(tls->ssl);
         osspi_tls_errors_clear();
     }
@@ -200,9 +201,7 @@ void osspi_tls_free(struct osspi_tls *tls)
     osspi_tls_config_unref(tls->config);
     osspi_identity_set_unref(tls->set);
     osspi_material_clear(&tls->own);
-    for (size_t i = 0; i < tls->issuer_count; i++)
-        osspi_free(tls->issuers[i].bytes);
-    osspi_free(tls->issuers);
+    osspi_ders_unref(tls->issuers);
     osspi_free(tls->target);
     osspi_free(tls->alpn);
     osspi_secret_free(tls, sizeof(*tls));

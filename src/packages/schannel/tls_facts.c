@@ -15,6 +15,10 @@
 #include "packages/schannel/ticket.h"
 #include "packages/schannel/tls_internal.h"
 
+#define MAX_SESSION_ID 32u
+#define MAX_ALPN       255u
+#define MAX_UNIQUE     64u
+
 /* ---- groups ---- */
 
 static const struct {
@@ -110,56 +114,37 @@ int64_t osspi_tls_not_after(const X509 *certificate)
     return (int64_t)timegm(&end);
 }
 
-static bool copy_der(const X509 *certificate, struct osspi_der *ret_der)
+static bool encode(const X509 *certificate, struct osspi_der_view *ret_view)
 {
-    const int len = i2d_X509(certificate, NULL);
+    unsigned char *bytes = NULL;
+    const int len = i2d_X509(certificate, &bytes);
 
-    if (len <= 0)
-        return false;
-    ret_der->bytes = osspi_alloc((size_t)len);
-    if (ret_der->bytes == NULL)
-        return false;
-    unsigned char *end = ret_der->bytes;
-    ret_der->len = (size_t)len;
-    return i2d_X509(certificate, &end) == len;
+    *ret_view = (struct osspi_der_view){bytes, len > 0 ? (size_t)len : 0};
+    return len > 0;
 }
 
-/* Copies a leaf and the stack behind it; the stack may hold the leaf already. */
-static bool copy_chain(X509 *leaf, STACK_OF(X509) * rest, struct osspi_der **ret_chain,
-                       size_t *ret_count)
+/* A leaf and the stack behind it; the stack may hold the leaf already. */
+static bool encode_chain(X509 *leaf, STACK_OF(X509) * rest, struct osspi_ders **ret_chain)
 {
     const int more = rest == NULL ? 0 : sk_X509_num(rest);
     const int start = more > 0 && X509_cmp(sk_X509_value(rest, 0), leaf) == 0;
+    const size_t count = (size_t)(1 + more - start);
+    struct osspi_der_view *views = osspi_alloc_array(count, sizeof(*views));
 
-    *ret_chain = osspi_alloc_array((size_t)(1 + more - start), sizeof(**ret_chain));
-    if (*ret_chain == NULL)
+    if (views == NULL)
         return false;
-    *ret_count = (size_t)(1 + more - start);
-    bool ok = copy_der(leaf, &(*ret_chain)[0]);
+    bool ok = encode(leaf, &views[0]);
     for (int i = start; i < more; i++)
-        ok = ok && copy_der(sk_X509_value(rest, i), &(*ret_chain)[1 + i - start]);
-    return ok;
+        ok = ok && encode(sk_X509_value(rest, i), &views[1 + i - start]);
+    if (ok)
+        *ret_chain = osspi_ders_share(views, count);
+    for (size_t i = 0; i < count; i++)
+        OPENSSL_free((void *)(uintptr_t)views[i].bytes);
+    osspi_free(views);
+    return *ret_chain != NULL;
 }
 
-/* Encoding a certificate takes ten times as long as copying what the credential has. */
-static bool copy_sent(const struct osspi_material *identity, struct osspi_tls_facts *facts)
-{
-    facts->local_chain = osspi_alloc_array(identity->sent_count, sizeof(*facts->local_chain));
-    if (facts->local_chain == NULL)
-        return false;
-    facts->local_chain_count = identity->sent_count;
-    for (size_t i = 0; i < identity->sent_count; i++) {
-        const struct osspi_der *der = &identity->sent[i];
-
-        facts->local_chain[i].bytes = osspi_memdup(der->bytes, der->len);
-        if (facts->local_chain[i].bytes == NULL)
-            return false;
-        facts->local_chain[i].len = der->len;
-    }
-    return true;
-}
-
-static bool copy_peer(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+static bool find_peer(struct osspi_tls *tls, struct osspi_tls_facts *facts)
 {
     X509 *leaf = SSL_get0_peer_certificate(tls->ssl);
 
@@ -167,8 +152,7 @@ static bool copy_peer(struct osspi_tls *tls, struct osspi_tls_facts *facts)
     if (leaf == NULL)
         return true;
     facts->peer_not_after = osspi_tls_not_after(leaf);
-    return copy_chain(leaf, SSL_get_peer_cert_chain(tls->ssl), &facts->peer_chain,
-                      &facts->peer_chain_count);
+    return encode_chain(leaf, SSL_get_peer_cert_chain(tls->ssl), &facts->peer_chain);
 }
 
 const struct osspi_materials *osspi_tls_materials(const struct osspi_tls *tls,
@@ -200,59 +184,71 @@ static int local_identity(struct osspi_tls *tls, const struct osspi_tls_facts *f
 }
 
 /* After a resumption a client does not know whether it was asked. */
-static bool copy_shown(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+static struct osspi_ders *shown_by_client(struct osspi_tls *tls,
+                                          const struct osspi_tls_facts *facts)
 {
     if (tls->presented == NULL || facts->local_signature_scheme == 0)
-        return true;
-    return copy_sent(tls->presented, facts);
+        return NULL;
+    return osspi_ders_ref(tls->presented->sent);
 }
 
-static bool copy_local(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+static struct osspi_ders *shown_by_server(struct osspi_tls *tls,
+                                          const struct osspi_tls_facts *facts)
 {
     const struct osspi_identity_set *set;
     const struct osspi_materials *materials = osspi_tls_materials(tls, &set);
-
-    if (!tls->server)
-        return copy_shown(tls, facts);
     const int index = local_identity(tls, facts);
 
     if (index < 0 || (size_t)index >= materials->count)
-        return true;
-    return copy_sent(materials->items[index], facts);
+        return NULL;
+    return osspi_ders_ref(materials->items[index]->sent);
 }
 
 /* ---- the rest ---- */
 
-static void copy_session(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+static size_t strings_len(const struct osspi_tls_facts *facts)
 {
-    unsigned int len = 0;
-    const unsigned char *id = SSL_SESSION_get_id(SSL_get0_session(tls->ssl), &len);
-
-    if (len <= sizeof(facts->session_id)) {
-        memcpy(facts->session_id, id, len);
-        facts->session_id_len = (uint8_t)len;
-    }
-    const unsigned char *alpn = NULL;
-    SSL_get0_alpn_selected(tls->ssl, &alpn, &len);
-    if (len > 0 && len <= sizeof(facts->alpn)) {
-        memcpy(facts->alpn, alpn, len);
-        facts->alpn_len = (uint8_t)len;
-    }
+    return (size_t)facts->session_id_len + facts->alpn_len + facts->tls_unique_len;
 }
 
 /* The first Finished of the handshake (RFC 5929 3.1): the client's in a full one, the server's in a
  * resumed one. A resumed session without extended master secret may be shared by two connections
  * of an attacker (RFC 7627 1): then there is none. */
-static void copy_unique(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+static size_t copy_unique(struct osspi_tls *tls, const struct osspi_tls_facts *facts,
+                          uint8_t unique[MAX_UNIQUE])
 {
     if (facts->version >= TLS1_3_VERSION ||
         (facts->resumed && SSL_get_extms_support(tls->ssl) != 1))
-        return;
+        return 0;
     const bool ours = tls->server == facts->resumed;
-    const size_t len =
-        ours ? SSL_get_finished(tls->ssl, facts->tls_unique, sizeof(facts->tls_unique))
-             : SSL_get_peer_finished(tls->ssl, facts->tls_unique, sizeof(facts->tls_unique));
-    facts->tls_unique_len = (uint8_t)(len <= sizeof(facts->tls_unique) ? len : 0);
+    const size_t len = ours ? SSL_get_finished(tls->ssl, unique, MAX_UNIQUE)
+                            : SSL_get_peer_finished(tls->ssl, unique, MAX_UNIQUE);
+    return len <= MAX_UNIQUE ? len : 0;
+}
+
+/* Most connections have none or few of them, and short ones. */
+static bool copy_strings(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+{
+    unsigned int id_len = 0, alpn_len = 0;
+    const unsigned char *id = SSL_SESSION_get_id(SSL_get0_session(tls->ssl), &id_len);
+    const unsigned char *alpn = NULL;
+    uint8_t unique[MAX_UNIQUE];
+    const size_t unique_len = copy_unique(tls, facts, unique);
+
+    SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_len);
+    facts->session_id_len = (uint8_t)(id_len <= MAX_SESSION_ID ? id_len : 0);
+    facts->alpn_len = (uint8_t)(alpn_len <= MAX_ALPN ? alpn_len : 0);
+    facts->tls_unique_len = (uint8_t)unique_len;
+    const size_t len = strings_len(facts);
+    facts->strings = len > 0 ? osspi_alloc(len) : NULL;
+    if (facts->strings != NULL) {
+        memcpy(facts->strings, id, facts->session_id_len);
+        if (facts->alpn_len > 0)
+            memcpy(facts->strings + facts->session_id_len, alpn, facts->alpn_len);
+        memcpy(facts->strings + facts->session_id_len + facts->alpn_len, unique, unique_len);
+    }
+    osspi_secure_zero(unique, sizeof(unique));
+    return facts->strings != NULL || len == 0;
 }
 
 static bool copy_facts(struct osspi_tls *tls, struct osspi_tls_facts *facts)
@@ -266,9 +262,8 @@ static bool copy_facts(struct osspi_tls *tls, struct osspi_tls_facts *facts)
     facts->max_fragment = tls->max_fragment;
     copy_group(tls, facts);
     copy_signatures(tls, facts);
-    copy_session(tls, facts);
-    copy_unique(tls, facts);
-    return copy_peer(tls, facts) && copy_local(tls, facts);
+    facts->local_chain = tls->server ? shown_by_server(tls, facts) : shown_by_client(tls, facts);
+    return copy_strings(tls, facts) && find_peer(tls, facts);
 }
 
 SECURITY_STATUS osspi_tls_facts(struct osspi_tls *tls, struct osspi_tls_facts *ret_facts)
@@ -288,16 +283,10 @@ SECURITY_STATUS osspi_tls_facts(struct osspi_tls *tls, struct osspi_tls_facts *r
     return SEC_E_OK;
 }
 
-static void free_chain(struct osspi_der *chain, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        osspi_free(chain[i].bytes);
-    osspi_free(chain);
-}
-
 void osspi_tls_facts_clear(struct osspi_tls_facts *facts)
 {
-    free_chain(facts->peer_chain, facts->peer_chain_count);
-    free_chain(facts->local_chain, facts->local_chain_count);
+    osspi_ders_unref(facts->peer_chain);
+    osspi_ders_unref(facts->local_chain);
+    osspi_secret_free(facts->strings, strings_len(facts));
     osspi_secure_zero(facts, sizeof(*facts));
 }

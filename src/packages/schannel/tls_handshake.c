@@ -15,6 +15,7 @@
 
 #include "base/foreign.h"
 #include "base/memory.h"
+#include "packages/schannel/provider.h"
 #include "packages/schannel/tls_internal.h"
 
 static enum osspi_tls_step fail(struct osspi_tls *tls)
@@ -123,12 +124,15 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
     /* On the blocking lane the key may be in a device, and the device may hang. */
     __attribute__((unused)) bool fast osspi_auto(osspi_foreign_restore) =
         osspi_foreign_set_slow(tls->may_block);
+    struct osspi_secrets_scope secrets osspi_auto(osspi_secrets_end) =
+        osspi_secrets_begin(osspi_tls_on_derived, tls);
     osspi_tls_errors_clear();
     const int done = SSL_do_handshake(tls->ssl);
     const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
     /* A read that found nothing is the only way to be asked for more. */
     const bool wants_input = error == SSL_ERROR_WANT_READ;
     tls->suspended = (tls->wants_blocking || tls->wants_credentials) && is_suspension(error);
+    osspi_tls_note_finished(tls);
     const bool all_read = tls->in_len == 0;
     tls->in = NULL;
     tls->in_len = 0;

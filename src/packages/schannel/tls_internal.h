@@ -126,10 +126,9 @@ struct osspi_tls {
     struct osspi_material own;         /* a default certificate, or empty */
     const struct osspi_material *presented; /* NULL: none */
 
-    /* The names a server accepts: the peer's, or ours. Owned until they are taken. */
+    /* The names a server accepts: the peer's, or ours. */
     bool issuers_known, issuers_taken;
-    struct osspi_der *issuers;
-    size_t issuer_count;
+    struct osspi_ders *issuers; /* a reference, from known to taken */
 
     struct osspi_tls_check check;   /* verify.c: what was found on the peer's certificate */
     bool defer;                     /* a client; accept what is found wrong with it, and tell */
@@ -142,8 +141,19 @@ struct osspi_tls {
     struct osspi_session_origin origin; /* how the session was verified */
 
     uint32_t post_handshake_run; /* handshake records since the last application data */
-    uint64_t sealed_blocks;      /* cipher blocks under the current write key */
+    uint64_t sealed_blocks;      /* cipher blocks under the write key */
     uint16_t max_fragment;
+
+    /* For our own record protection; tls_keys.c. */
+    struct {
+        uint8_t client[48], server[48], exporter[48]; /* TLS 1.3; wiped once taken */
+        uint8_t known;                                /* which of them, a bit each */
+        uint64_t sealed;                              /* records since our secret became known */
+        bool finished;                                /* TLS 1.2: our Finished was seen */
+        uint64_t finished_nonce; /* and what stands where its nonce may be; big endian */
+    } keys;
+
+    size_t schedule_at, schedule_len; /* where in the SSL's memory secrets are; see tls_keys.c */
 
     SECURITY_STATUS verdict; /* what verify.c found, SEC_E_OK so far */
     SECURITY_STATUS failure; /* SEC_E_OK: alive */
@@ -195,6 +205,21 @@ SECURITY_STATUS osspi_tls_config_get(struct osspi_schannel_credential *credentia
                                      struct osspi_tls_config **ret_config)
     __attribute__((warn_unused_result));
 void osspi_tls_config_unref(struct osspi_tls_config *config); /* NULL is a no-op */
+
+/* ---- tls_keys.c ---- */
+
+/** For osspi_secrets_begin() (provider.h): the secrets of TLS 1.3. owner: a struct osspi_tls. */
+void osspi_tls_on_derived(void *owner, const char *label, size_t label_len, const uint8_t *secret,
+                          size_t len);
+
+/** SSL_CTX_set_keylog_callback(): the same where OpenSSL tells them in no other way. */
+void osspi_tls_on_secret(const SSL *ssl, const char *line);
+
+/** Wipes what OpenSSL would leave of the key schedule of TLS 1.3; right before SSL_free(). */
+void osspi_tls_wipe_schedule(struct osspi_tls *tls);
+
+/** Looks for our Finished in the flight, when OpenSSL has just written to it. */
+void osspi_tls_note_finished(struct osspi_tls *tls);
 
 /* ---- tls_suites.c ---- */
 

@@ -2,12 +2,11 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * Records after the handshake through OpenSSL's own record layer; see tls.h. One record in, what it
- * held out; one fragment in, one record out.
+ * held out; one fragment in, one record out. For suites without AEAD, and for the tickets of the
+ * others, which only OpenSSL understands.
  *
- * Limits. OpenSSL ends a connection after 32 KeyUpdates or 32 empty records in a row; we end it
- * after MAX_POST_HANDSHAKE handshake records in a row. The write key of a TLS 1.3 connection is
- * changed in time for RFC 8446 5.5, which allows 2^24.5 full records under AES-GCM; counted in
- * cipher blocks, so that many small records may be more.
+ * Limits. OpenSSL ends a connection after 32 empty records in a row; we end it after
+ * MAX_POST_HANDSHAKE handshake records in a row, and when the key has sealed as much as it may.
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -16,9 +15,8 @@
 
 #define MAX_POST_HANDSHAKE 64u
 #define CIPHER_BLOCK       16u
-#define UPDATE_BLOCKS      (UINT64_C(1) << 34)   /* then a new key, in TLS 1.3 */
-#define MAX_BLOCKS         UINT64_C(24296004000) /* 2^34.5; TLS 1.2 has no new keys: the end */
-#define RECORD_OVERHEAD    512u                  /* header, nonce, padding, MAC, KeyUpdate */
+#define MAX_BLOCKS         UINT64_C(24296004000) /* 2^34.5, as RFC 8446 5.5 has it for AES-GCM */
+#define RECORD_OVERHEAD    512u                  /* header, nonce, padding, MAC, an alert before */
 
 static bool is_usable(struct osspi_tls *tls)
 {
@@ -104,38 +102,11 @@ static SECURITY_STATUS seal_failure(struct osspi_tls *tls, const char *function)
     return tls->failure == SEC_E_INSUFFICIENT_MEMORY ? tls->failure : SEC_E_ENCRYPT_FAILURE;
 }
 
-static SECURITY_STATUS update_key(struct osspi_tls *tls, int kind)
-{
-    OSSPI_IN_SHARD(tls->config->shard);
-    osspi_tls_errors_clear();
-    if (SSL_key_update(tls->ssl, kind) != 1 || SSL_do_handshake(tls->ssl) != 1 || tls->no_memory)
-        return seal_failure(tls, "SSL_key_update");
-    return SEC_E_OK;
-}
-
-SECURITY_STATUS osspi_tls_settle(struct osspi_tls *tls)
-{
-    if (!is_usable(tls))
-        return tls->failure;
-    if (tls->closed_out || SSL_version(tls->ssl) != TLS1_3_VERSION)
-        return SEC_E_OK;
-    /* OpenSSL answers a KeyUpdate with its next write; asking for the same update sends it now. */
-    const int owed = SSL_get_key_update_type(tls->ssl);
-    return owed == SSL_KEY_UPDATE_NONE ? SEC_E_OK : update_key(tls, owed);
-}
-
-/* Keeps the write key within its limit before len more bytes go out under it. */
+/* May len more bytes go out under the key? */
 static SECURITY_STATUS keep_limit(struct osspi_tls *tls, size_t len)
 {
     const uint64_t blocks = tls->sealed_blocks + len / CIPHER_BLOCK + 2;
 
-    if (SSL_version(tls->ssl) == TLS1_3_VERSION && blocks > UPDATE_BLOCKS) {
-        const SECURITY_STATUS status = update_key(tls, SSL_KEY_UPDATE_NOT_REQUESTED);
-        if (status != SEC_E_OK)
-            return status;
-        tls->sealed_blocks = len / CIPHER_BLOCK + 2;
-        return SEC_E_OK;
-    }
     if (blocks > MAX_BLOCKS) {
         osspi_tls_fail_with(tls, SEC_E_ENCRYPT_FAILURE, "the key has sealed as much as it may");
         return SEC_E_ENCRYPT_FAILURE;

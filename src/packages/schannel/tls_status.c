@@ -64,6 +64,7 @@ static const struct {
 } reasons_below[] = {
     /* a sealed record that is shorter than what sealing adds */
     {ERR_LIB_PROV, PROV_R_INVALID_AAD, SEC_E_MESSAGE_ALTERED},
+    {ERR_LIB_PROV, PROV_R_INVALID_DATA, SEC_E_MESSAGE_ALTERED},
     /* the key in a certificate, where nobody verifies that */
     {ERR_LIB_EVP, EVP_R_DECODE_ERROR, SEC_E_CERT_UNKNOWN},
     /* a share of a key exchange that is outside the group, or gives a secret of zero */
@@ -111,6 +112,14 @@ static SECURITY_STATUS status_of_received(uint8_t alert)
             return received_alerts[i].status;
     }
     return SEC_E_ILLEGAL_MESSAGE;
+}
+
+SECURITY_STATUS osspi_tls_alert_received(uint8_t alert, char *words, size_t size)
+{
+    if (words != NULL)
+        snprintf(words, size, "the peer sent the alert \"%s\" (%u)",
+                 SSL_alert_desc_string_long(alert), alert);
+    return status_of_received(alert);
 }
 
 static SECURITY_STATUS status_of_sent(uint8_t alert)
@@ -208,9 +217,9 @@ void osspi_tls_fail(struct osspi_tls *tls, const char *function)
         tls->failure = SEC_E_OK;
         osspi_tls_fail_with(tls, SEC_E_INSUFFICIENT_MEMORY, "%s: out of memory", function);
     } else if (tls->alert_received) {
-        osspi_tls_fail_with(tls, status_of_received(tls->alert_in),
-                            "the peer sent the alert \"%s\" (%u)",
-                            SSL_alert_desc_string_long(tls->alert_in), tls->alert_in);
+        char words[OSSPI_TLS_DETAIL_SIZE];
+        status = osspi_tls_alert_received(tls->alert_in, words, sizeof(words));
+        osspi_tls_fail_with(tls, status, "%s", words);
     } else {
         const char *text = ERR_reason_error_string(cause);
         if (!status_of_reason(cause, &status))
