@@ -46,7 +46,7 @@ struct runner {
     _Atomic uint32_t to_start, to_finish; /* to_finish: a futex */
 
     pthread_mutex_t lock; /* guards what follows */
-    SSL **held_raw;       /* a ring of setup.hold server ends, or NULL */
+    SSL **held_raw;       /* a ring of setup.hold ends, or NULL */
     CtxtHandle *held_sspi;
     unsigned held_next;
 };
@@ -58,18 +58,23 @@ static void *need(void *memory)
     return memory;
 }
 
-/* --- Server ends that stay --- */
+/* --- Ends that stay --- */
 
+/* What is kept has no transport, neither ours nor theirs. */
 static void end_raw(struct runner *runner, struct raw_pair *pair)
 {
     SSL *oldest = NULL;
 
+    if (runner->setup.exchange)
+        raw_pair_exchange(pair);
     if (runner->setup.hold > 0) {
         unsigned place = runner->held_next++ % runner->setup.hold;
+        SSL **end = runner->setup.hold_client ? &pair->client : &pair->server;
 
         oldest = runner->held_raw[place];
-        runner->held_raw[place] = pair->server;
-        pair->server = NULL;
+        SSL_set_bio(*end, NULL, NULL);
+        runner->held_raw[place] = *end;
+        *end = NULL;
     }
     SSL_free(oldest);
     raw_pair_end(pair);
@@ -79,17 +84,25 @@ static void end_sspi(struct runner *runner, struct sspi_pair *pair)
 {
     CtxtHandle oldest;
 
+    if (runner->setup.exchange)
+        sspi_pair_exchange(pair);
     if (runner->setup.hold > 0) {
+        struct sspi_end *end = runner->setup.hold_client ? &pair->client : &pair->server;
         unsigned place;
 
         pthread_mutex_lock(&runner->lock);
         place = runner->held_next++ % runner->setup.hold;
         oldest = runner->held_sspi[place];
-        runner->held_sspi[place] = pair->server.context;
+        runner->held_sspi[place] = end->context;
         pthread_mutex_unlock(&runner->lock);
-        pair->server.context = oldest; /* goes in place of the new one */
+        end->context = oldest; /* goes in place of the new one */
     }
     sspi_pair_end(pair);
+}
+
+CtxtHandle *runner_held(struct runner *runner, unsigned nth)
+{
+    return &runner->held_sspi[nth];
 }
 
 /* --- libssl on threads of our own --- */

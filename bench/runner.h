@@ -26,8 +26,10 @@ struct runner_setup {
     bool own_library; /* a library context for each thread of our own */
     unsigned live;    /* handshakes under way at a time */
     unsigned count;   /* handshakes of a run */
-    unsigned hold;    /* so many established server ends are kept, the oldest goes first; works with
+    unsigned hold;    /* so many established ends are kept, the oldest goes first; works with
                          RUNNER_RAW and RUNNER_SSPI */
+    bool hold_client; /* client ends are kept, else server ends */
+    bool exchange;    /* each connection carries a record each way before it is ended or kept */
 };
 
 struct runner;
@@ -40,5 +42,8 @@ void runner_run(struct runner *runner, unsigned count);
 
 /** Makes a handshake (a full one before it, if it is to be resumed) and says what it was. */
 void runner_describe(struct runner *runner, char *ret_text, size_t size);
+
+/** RUNNER_SSPI: the nth end that is held. Invalid if there is none. */
+CtxtHandle *runner_held(struct runner *runner, unsigned nth);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "runner.h"
+#include "scale.h"
 #include "side.h"
 
 /* What a side is told. */
@@ -127,6 +128,23 @@ static void run_group(struct bench_program *program, const char *folder, bool he
     bench_group_run(program, &group);
 }
 
+/* "--soak N" is only ours: takes it out of the arguments. 0: it is not there. */
+static unsigned take_soak(int *argc, char **argv)
+{
+    for (int i = 1; i + 1 < *argc; i++) {
+        if (strcmp(argv[i], "--soak") == 0) {
+            unsigned long count = strtoul(argv[i + 1], NULL, 10);
+
+            if (count == 0 || count > 1000000000)
+                bench_die("--soak wants a number of handshakes");
+            memmove(argv + i, argv + i + 2, (size_t)(*argc - i - 1) * sizeof(argv[0]));
+            *argc -= 2;
+            return (unsigned)count;
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -134,17 +152,27 @@ int main(int argc, char **argv)
         enum bench_size from;
     } steps[] = {{1, BENCH_TINY},     {10, BENCH_TINY},   {100, BENCH_QUICK},
                  {1000, BENCH_QUICK}, {5000, BENCH_FULL}, {20000, BENCH_FULL}};
+    unsigned soak = take_soak(&argc, argv);
     struct bench_program program = bench_program_begin(
-        argc, argv, "Handshakes per second, and memory, by the number of live connections.");
+        argc, argv,
+        "Handshakes per second, and memory, by the number of live connections; with --soak N "
+        "instead\n"
+        "a day's worth of handshakes, which must leave nothing behind and lose no callback.");
     const struct bench_options *options = &program.options;
     const char *folder = bench_certs_make(options);
 
+    if (soak > 0) {
+        soak_run(&program, folder, soak);
+        bench_program_end(&program, "soak");
+        return 0;
+    }
     for (int held = 0; held < 2; held++) {
         for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
             if (options->size >= steps[i].from && bench_wanted(options, held ? "held" : "flight"))
                 run_group(&program, folder, held, steps[i].live);
         }
     }
+    random_run(&program, folder);
     bench_program_end(&program, "scale");
     return 0;
 }

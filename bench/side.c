@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUND_LIMIT_MS 300000
+#define ROUND_LIMIT_MS 900000 /* a hundred thousand handshakes on a busy machine */
 
 enum order { ORDER_CHECK, ORDER_WARM_UP, ORDER_ROUND };
 
@@ -151,32 +151,44 @@ static struct bench_summary summarize(const struct table *table, unsigned side, 
     return summary;
 }
 
+static json_t *metric_json(const struct bench_group *group, const struct table *table,
+                           unsigned index, unsigned i)
+{
+    const struct bench_side *side = &group->sides[index];
+    struct bench_summary value = summarize(table, index, i, -1), ratio;
+    double last = table->results[(size_t)(table->rounds - 1) * table->sides + index].values[i];
+    json_t *metric = json_pack("{s:f, s:f, s:f, s:f}", "median", value.median, "q1", value.q1, "q3",
+                               value.q3, "last", last);
+
+    if (!metric) /* JSON knows no NaN */
+        bench_die("%s: %s is not a number", side->name, group->metrics[i].name);
+    if (side->against != (int)index) {
+        ratio = summarize(table, index, i, side->against);
+        json_object_update_new(metric, json_pack("{s:f, s:f, s:f}", "ratio", ratio.median,
+                                                 "ratio_q1", ratio.q1, "ratio_q3", ratio.q3));
+    }
+    if (group->also[index] > 0) {
+        ratio = summarize(table, index, i, group->also[index] - 1);
+        json_object_update_new(metric, json_pack("{s:f, s:f, s:f}", "also", ratio.median, "also_q1",
+                                                 ratio.q1, "also_q3", ratio.q3));
+    }
+    return metric;
+}
+
 static json_t *side_json(const struct bench_group *group, const struct table *table, unsigned index)
 {
     const struct bench_side *side = &group->sides[index];
     json_t *metrics = json_object();
     json_t *result;
 
-    for (unsigned i = 0; i < group->metric_count; i++) {
-        struct bench_summary value = summarize(table, index, i, -1);
-        json_t *metric =
-            json_pack("{s:f, s:f, s:f}", "median", value.median, "q1", value.q1, "q3", value.q3);
-
-        if (!metric) /* JSON knows no NaN */
-            bench_die("%s: %s is not a number", side->name, group->metrics[i].name);
-        if (side->against != (int)index) {
-            struct bench_summary ratio = summarize(table, index, i, side->against);
-            json_t *more = json_pack("{s:f, s:f, s:f}", "ratio", ratio.median, "ratio_q1", ratio.q1,
-                                     "ratio_q3", ratio.q3);
-
-            json_object_update_new(metric, more);
-        }
-        json_object_set_new(metrics, group->metrics[i].name, metric);
-    }
+    for (unsigned i = 0; i < group->metric_count; i++)
+        json_object_set_new(metrics, group->metrics[i].name, metric_json(group, table, index, i));
     result = json_pack("{s:s, s:s, s:s, s:o}", "name", side->name, "title", side->title, "against",
                        group->sides[side->against].name, "metrics", metrics);
     if (!result)
         bench_die("out of memory");
+    if (group->also[index] > 0)
+        json_object_set_new(result, "also", json_string(group->sides[group->also[index] - 1].name));
     return result;
 }
 
@@ -224,6 +236,9 @@ static void print_table(const struct bench_group *group, const struct table *tab
             print_cell(group, table, side, i);
         if (group->sides[side].against != (int)side)
             printf("  %s", group->sides[group->sides[side].against].name);
+        if (group->also[side] > 0)
+            printf("; %.3fx %s", summarize(table, side, 0, group->also[side] - 1).median,
+                   group->sides[group->also[side] - 1].name);
         printf("\n");
     }
     fflush(stdout);

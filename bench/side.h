@@ -52,6 +52,7 @@ struct bench_group {
     void (*round)(void *state, bool check, struct bench_result *ret_result);
 
     struct bench_side sides[BENCH_SIDES];
+    int also[BENCH_SIDES]; /* 1 + index of one more side that this one is compared with; 0: none */
     unsigned side_count;
     unsigned rounds;
     bool cold;        /* no round that does not count before the first */

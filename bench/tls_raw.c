@@ -11,6 +11,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#define RAW_RECORD 1024 /* bytes in a record of raw_pair_exchange() */
+
 /* --- Configuration --- */
 
 /* The place keeps the newest session; the pair is the connection's application data. */
@@ -21,6 +23,22 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     SSL_SESSION_free(pair->session);
     pair->session = session;
     return 1;
+}
+
+/* No other suite than that of the cipher; either version's names are overlooked by the other. */
+static void choose_suite(SSL_CTX *ctx, enum bench_cipher cipher)
+{
+    static const struct {
+        const char *tls13, *tls12;
+    } suites[] = {
+        [BENCH_AES_128_GCM] = {"TLS_AES_128_GCM_SHA256", "ECDHE+AES128+AESGCM"},
+        [BENCH_AES_256_GCM] = {"TLS_AES_256_GCM_SHA384", "ECDHE+AES256+AESGCM"},
+        [BENCH_CHACHA20] = {"TLS_CHACHA20_POLY1305_SHA256", "ECDHE+CHACHA20"},
+    };
+
+    if (cipher != BENCH_ANY_CIPHER && (SSL_CTX_set_ciphersuites(ctx, suites[cipher].tls13) != 1 ||
+                                       SSL_CTX_set_cipher_list(ctx, suites[cipher].tls12) != 1))
+        bench_die("OpenSSL does not know the cipher");
 }
 
 static SSL_CTX *make_ctx(const struct raw_engine *engine, bool server)
@@ -36,6 +54,9 @@ static SSL_CTX *make_ctx(const struct raw_engine *engine, bool server)
     /* What the library offers; newer versions of OpenSSL would choose a hybrid group by default. */
     if (SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1)
         bench_die("OpenSSL does not know X25519");
+    choose_suite(ctx, engine->tls.cipher);
+    if (engine->tls.release)
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (!engine->tls.resumed) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
@@ -146,14 +167,33 @@ enum raw_step raw_pair_step(struct raw_pair *pair)
     return pair->client_done && pair->server_done && !ticket ? RAW_DONE : RAW_MORE;
 }
 
+static void send_record(SSL *from, SSL *to)
+{
+    unsigned char bytes[RAW_RECORD] = {0};
+
+    if (SSL_write(from, bytes, sizeof(bytes)) != (int)sizeof(bytes) ||
+        SSL_read(to, bytes, sizeof(bytes)) != (int)sizeof(bytes))
+        bench_die("OpenSSL carries no record");
+}
+
+void raw_pair_exchange(struct raw_pair *pair)
+{
+    send_record(pair->client, pair->server);
+    send_record(pair->server, pair->client);
+}
+
+/* Without this OpenSSL calls the session of a connection that was not closed bad. */
+static void free_end(SSL *ssl)
+{
+    if (ssl)
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(ssl);
+}
+
 void raw_pair_end(struct raw_pair *pair)
 {
-    /* Without this OpenSSL calls the session of a connection that was not closed bad. */
-    SSL_set_shutdown(pair->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    if (pair->server)
-        SSL_set_shutdown(pair->server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_free(pair->client);
-    SSL_free(pair->server);
+    free_end(pair->client);
+    free_end(pair->server);
     pair->client = pair->server = NULL;
 }
 

@@ -15,6 +15,9 @@
 
 #include "certs.h"
 
+/** The only cipher that either end has. */
+enum bench_cipher { BENCH_ANY_CIPHER, BENCH_AES_128_GCM, BENCH_AES_256_GCM, BENCH_CHACHA20 };
+
 /** What is handshaken; the same for every side of a group. */
 struct bench_tls {
     const char *folder; /* of the certificates */
@@ -22,6 +25,8 @@ struct bench_tls {
     bool tls12;   /* TLS 1.2, else 1.3 */
     bool resumed; /* every handshake but a place's first one resumes a session */
     bool verify;  /* the client verifies, or neither side's client does */
+    bool release; /* libssl: give record buffers back while nothing is in them */
+    enum bench_cipher cipher;
 };
 
 /** Configuration of both ends in one library context. */
@@ -52,7 +57,10 @@ bool raw_pair_start(struct raw_pair *pair);
 /** The next flight of whoever's turn it is. RAW_DONE: both ends are established. */
 enum raw_step raw_pair_step(struct raw_pair *pair);
 
-/** Frees both connections; the server's may have been taken away (NULL). */
+/** Each end sends the other a record. Ends the program on failure. */
+void raw_pair_exchange(struct raw_pair *pair);
+
+/** Frees both connections; either may have been taken away (NULL). */
 void raw_pair_end(struct raw_pair *pair);
 
 /** Makes one handshake and tells what was negotiated, to compare sides. */

@@ -15,14 +15,35 @@
 #define SERVER_FLAGS \
     (ASC_REQ_CONFIDENTIALITY | ASC_REQ_REPLAY_DETECT | ASC_REQ_SEQUENCE_DETECT | ASC_REQ_STREAM)
 
-#define X25519 29 /* IANA's number of the group */
+#define X25519      29   /* IANA's number of the group */
+#define SSPI_RECORD 1024 /* bytes in a record of sspi_pair_exchange() */
 
 /* --- Configuration --- */
 
+static WCHAR aes[] = u"AES", chacha20[] = u"CHACHA20_POLY1305"; /* constant */
+
+/* What leaves only one cipher: AES of one key length, or none of AES. Returns how many entries. */
+static DWORD disable_others(enum bench_cipher cipher, CRYPTO_SETTINGS settings[2])
+{
+    DWORD bits = cipher == BENCH_AES_128_GCM ? 128 : cipher == BENCH_AES_256_GCM ? 256 : 0;
+
+    settings[0] = (CRYPTO_SETTINGS){.eAlgorithmUsage = TlsParametersCngAlgUsageCipher,
+                                    .strCngAlgId = {sizeof(aes) - sizeof(WCHAR), sizeof(aes), aes},
+                                    .dwMinBitLength = bits,
+                                    .dwMaxBitLength = bits};
+    settings[1] = (CRYPTO_SETTINGS){
+        .eAlgorithmUsage = TlsParametersCngAlgUsageCipher,
+        .strCngAlgId = {sizeof(chacha20) - sizeof(WCHAR), sizeof(chacha20), chacha20}};
+    return cipher == BENCH_ANY_CIPHER ? 0 : cipher == BENCH_CHACHA20 ? 1 : 2;
+}
+
 static void acquire(struct sspi_engine *engine, bool server, PCCERT_CONTEXT cert)
 {
+    CRYPTO_SETTINGS settings[2];
     TLS_PARAMETERS parameters = {
         .grbitDisabledProtocols = engine->tls.tls12 ? ~SP_PROT_TLS1_2 : ~SP_PROT_TLS1_3,
+        .cDisabledCrypto = disable_others(engine->tls.cipher, settings),
+        .pDisabledCrypto = settings,
     };
     SCH_CREDENTIALS auth = {
         .dwVersion = SCH_CREDENTIALS_VERSION,
@@ -47,14 +68,22 @@ void sspi_engine_open(struct sspi_engine *engine, const struct bench_tls *tls, e
                       OsspiOptions options)
 {
     struct bench_certs certs = bench_certs_paths(tls->folder, tls->rsa);
+
+    options.cbSize = sizeof(options);
+    options.trust_file = certs.authority;
+    if (OsspiConfigure(&options) != SEC_E_OK)
+        bench_die("the library cannot be set up");
+    sspi_engine_add(engine, tls, way);
+}
+
+void sspi_engine_add(struct sspi_engine *engine, const struct bench_tls *tls, enum sspi_way way)
+{
+    struct bench_certs certs = bench_certs_paths(tls->folder, tls->rsa);
     PCCERT_CONTEXT cert;
 
     *engine = (struct sspi_engine){.tls = *tls, .way = way};
-    options.cbSize = sizeof(options);
-    options.trust_file = certs.authority;
-    if (OsspiConfigure(&options) != SEC_E_OK ||
-        OsspiLoadCertificate(certs.chain, certs.key, NULL, &cert) != SEC_E_OK)
-        bench_die("the library cannot be set up");
+    if (OsspiLoadCertificate(certs.chain, certs.key, NULL, &cert) != SEC_E_OK)
+        bench_die("the library does not take the certificate");
     acquire(engine, true, cert);
     acquire(engine, false, NULL);
     CertFreeCertificateContext(cert);
@@ -189,6 +218,9 @@ static void on_done(SspiAsyncContext *call, void *data)
 {
     struct sspi_end *end = data;
 
+    if (!atomic_exchange(&end->awaits, false))
+        bench_die("a callback came twice");
+    end->pair->callbacks++;
     if (take_leg(end, SspiGetAsyncCallStatus(call)))
         end->pair->finished(end->pair);
     else
@@ -197,11 +229,79 @@ static void on_done(SspiAsyncContext *call, void *data)
 
 void sspi_pair_go(struct sspi_pair *pair)
 {
-    SECURITY_STATUS status = make_leg(pair->turn);
+    SECURITY_STATUS status;
 
+    if (atomic_exchange(&pair->turn->awaits, true))
+        bench_die("a leg began before the last one's callback");
+    pair->calls++;
+    status = make_leg(pair->turn);
     if (status != SEC_E_OK)
         bench_die("a leg was refused: %s", OsspiStatusName(status));
 }
+
+/* --- Records --- */
+
+static void send_record(struct sspi_end *from, struct sspi_end *to)
+{
+    static const unsigned char bytes[SSPI_RECORD];
+    struct sspi_sizes sizes = sspi_sizes(&from->context);
+    unsigned char *memory = malloc(sizes.header + sizeof(bytes) + sizes.trailer);
+    size_t len;
+
+    if (!memory)
+        bench_die("out of memory");
+    memcpy(memory + sizes.header, bytes, sizeof(bytes));
+    len = sspi_seal(&from->context, &sizes, memory, sizeof(bytes));
+    sspi_open(&to->context, memory, len, sizeof(bytes));
+    free(memory);
+}
+
+void sspi_pair_exchange(struct sspi_pair *pair)
+{
+    send_record(&pair->client, &pair->server);
+    send_record(&pair->server, &pair->client);
+}
+
+struct sspi_sizes sspi_sizes(CtxtHandle *context)
+{
+    SecPkgContext_StreamSizes sizes;
+
+    if (QueryContextAttributesA(context, SECPKG_ATTR_STREAM_SIZES, &sizes) != SEC_E_OK)
+        bench_die("no sizes");
+    return (struct sspi_sizes){sizes.cbHeader, sizes.cbTrailer};
+}
+
+size_t sspi_seal(CtxtHandle *context, const struct sspi_sizes *sizes, unsigned char *memory,
+                 size_t len)
+{
+    SecBuffer buffers[3] = {
+        {sizes->header, SECBUFFER_STREAM_HEADER, memory},
+        {(ULONG)len, SECBUFFER_DATA, memory + sizes->header},
+        {sizes->trailer, SECBUFFER_STREAM_TRAILER, memory + sizes->header + len}};
+    SecBufferDesc message = {SECBUFFER_VERSION, 3, buffers};
+    SECURITY_STATUS status = EncryptMessage(context, 0, &message, 0);
+
+    /* What is not filled of a buffer would be a gap; there is none without answers in front. */
+    if (status != SEC_E_OK || buffers[0].cbBuffer != sizes->header || buffers[1].cbBuffer != len)
+        bench_die("a record is not sealed: %s", OsspiStatusName(status));
+    return sizes->header + len + buffers[2].cbBuffer;
+}
+
+void sspi_open(CtxtHandle *context, unsigned char *record, size_t record_len, size_t len)
+{
+    SecBuffer buffers[4] = {{(ULONG)record_len, SECBUFFER_DATA, record},
+                            {0, SECBUFFER_EMPTY, NULL},
+                            {0, SECBUFFER_EMPTY, NULL},
+                            {0, SECBUFFER_EMPTY, NULL}};
+    SecBufferDesc message = {SECBUFFER_VERSION, 4, buffers};
+    SECURITY_STATUS status = DecryptMessage(context, &message, 0, NULL);
+
+    if (status != SEC_E_OK || buffers[1].cbBuffer != len ||
+        buffers[3].BufferType != SECBUFFER_EMPTY)
+        bench_die("a record is not opened: %s", OsspiStatusName(status));
+}
+
+/* --- The end of a pair --- */
 
 static void delete_context(struct sspi_end *end)
 {

@@ -7,6 +7,7 @@
 #ifndef BENCH_TLS_SSPI_H
 #define BENCH_TLS_SSPI_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <opensspi.h>
@@ -35,6 +36,7 @@ struct sspi_end {
     struct sspi_pair *pair;
     struct sspi_end *other;
     bool server, established;
+    atomic_bool awaits; /* a callback: set before the call, cleared by its one callback */
     CtxtHandle context;
     SspiAsyncContext *call;
     SecBuffer in[2], out[1];
@@ -50,6 +52,7 @@ struct sspi_pair {
     struct sspi_end client, server;
     struct sspi_end *turn; /* whose call is next; NULL: none is under way */
     char host[32];
+    uint64_t calls, callbacks;                /* asynchronous ones so far */
     void (*finished)(struct sspi_pair *pair); /* asynchronous: a handshake is done, not ended */
     void *data;                               /* for finished */
 };
@@ -57,6 +60,10 @@ struct sspi_pair {
 /** Ends the program on failure. options: without cbSize and trust_file, which are set here. */
 void sspi_engine_open(struct sspi_engine *engine, const struct bench_tls *tls, enum sspi_way way,
                       OsspiOptions options);
+
+/** One more, with the options of the first; certificates from the same folder and of the same kind
+ * of key. */
+void sspi_engine_add(struct sspi_engine *engine, const struct bench_tls *tls, enum sspi_way way);
 
 void sspi_pair_init(struct sspi_pair *pair, struct sspi_engine *engine, unsigned number);
 
@@ -69,8 +76,29 @@ bool sspi_pair_step(struct sspi_pair *pair);
 /** Asynchronous: queues the next leg; each callback queues one more, the last calls finished. */
 void sspi_pair_go(struct sspi_pair *pair);
 
+/** Each end sends the other a record. Ends the program on failure. */
+void sspi_pair_exchange(struct sspi_pair *pair);
+
 /** Deletes both contexts; asynchronously if the callbacks run on a loop. */
 void sspi_pair_end(struct sspi_pair *pair);
+
+/* --- Records --- */
+
+/** What has to be free in front of a record's data and behind them. */
+struct sspi_sizes {
+    ULONG header, trailer;
+};
+
+struct sspi_sizes sspi_sizes(CtxtHandle *context);
+
+/** EncryptMessage in place: the data lie sizes->header bytes behind `memory`, with room for the
+ * trailer behind them. Returns the record's length. Ends the program on failure. */
+size_t sspi_seal(CtxtHandle *context, const struct sspi_sizes *sizes, unsigned char *memory,
+                 size_t len);
+
+/** DecryptMessage in place, of one whole record that holds len bytes. Ends the program on failure.
+ */
+void sspi_open(CtxtHandle *context, unsigned char *record, size_t record_len, size_t len);
 
 /** Makes one handshake, inline, and tells what was negotiated as raw_describe does. */
 void sspi_describe(struct sspi_pair *pair, char *ret_text, size_t size);
