@@ -19,7 +19,7 @@
 #define OSSPI_AEAD_NONCE   12u
 #define OSSPI_AEAD_TAG     16u
 #define OSSPI_AEAD_MAX_KEY 32u
-#define OSSPI_AEAD_ALIGN   64u /* of the memory of a key */
+#define OSSPI_AEAD_ALIGN   16u /* of the memory of a key; osspi_alloc() gives it */
 #define OSSPI_AEAD_KINDS   3u
 
 enum osspi_aead_kind {

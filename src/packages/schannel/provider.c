@@ -143,7 +143,7 @@ bool osspi_provider_is_named(const OSSL_ALGORITHM *algorithm, const char *name)
         if (strncmp(names, name, len) == 0 && (names[len] == '\0' || names[len] == ':'))
             return true;
         names = strchr(names, ':');
-        names += names != NULL;
+        names = names != NULL ? names + 1 : NULL;
     }
     return false;
 }

@@ -53,8 +53,7 @@
 
 /** One direction: guarded by its side. */
 struct osspi_record_key {
-    struct osspi_aead *aead; /* NULL until the first record */
-    void *memory;            /* in which it lies */
+    struct osspi_aead *aead; /* owned; NULL until the first record */
     bool ready;              /* aead and iv are those of the secret */
     uint8_t iv[OSSPI_AEAD_NONCE];
     uint64_t sequence; /* of the next record; never wraps */
@@ -162,11 +161,6 @@ SECURITY_STATUS osspi_record_traffic_key(const struct osspi_record_aead *record,
                                          const uint8_t secret[OSSPI_MAX_HASH],
                                          struct osspi_aead *aead, uint8_t ret_iv[OSSPI_AEAD_NONCE])
     __attribute__((warn_unused_result));
-
-/** A key's memory at an address as it needs it; *ret_memory is what to free, of
- * osspi_record_aead_memory() bytes. NULL: no memory. */
-struct osspi_aead *osspi_record_aead_alloc(enum osspi_aead_kind kind, void **ret_memory);
-size_t osspi_record_aead_memory(enum osspi_aead_kind kind);
 
 /* ---- record_seal.c ---- */
 

@@ -14,22 +14,6 @@
 
 #define LABEL(text) ((struct osspi_hmac_bytes){(text), sizeof(text) - 1})
 
-size_t osspi_record_aead_memory(enum osspi_aead_kind kind)
-{
-    return osspi_aead_size(kind) + OSSPI_AEAD_ALIGN - 1;
-}
-
-struct osspi_aead *osspi_record_aead_alloc(enum osspi_aead_kind kind, void **ret_memory)
-{
-    uint8_t *memory = osspi_alloc(osspi_record_aead_memory(kind));
-
-    *ret_memory = memory;
-    if (!memory)
-        return NULL;
-    memory += -(uintptr_t)memory & (OSSPI_AEAD_ALIGN - 1);
-    return (struct osspi_aead *)(void *)memory;
-}
-
 SECURITY_STATUS osspi_record_traffic_key(const struct osspi_record_aead *record,
                                          const uint8_t secret[OSSPI_MAX_HASH],
                                          struct osspi_aead *aead, uint8_t ret_iv[OSSPI_AEAD_NONCE])
@@ -57,7 +41,7 @@ SECURITY_STATUS osspi_record_key_ready(struct osspi_record_aead *record,
     if (key->ready)
         return SEC_E_OK;
     if (!key->aead)
-        key->aead = osspi_record_aead_alloc(record->kind, &key->memory);
+        key->aead = osspi_alloc(osspi_aead_size(record->kind));
     if (!key->aead)
         return SEC_E_INSUFFICIENT_MEMORY;
     if (record->version == OSSPI_TLS13) {
@@ -96,7 +80,7 @@ void osspi_record_key_clear(struct osspi_record_aead *record, struct osspi_recor
 {
     if (key->aead)
         osspi_aead_clear(key->aead);
-    osspi_secret_free(key->memory, osspi_record_aead_memory(record->kind));
+    osspi_secret_free(key->aead, osspi_aead_size(record->kind));
     osspi_secure_zero(key, sizeof(*key));
 }
 

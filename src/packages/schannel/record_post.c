@@ -113,8 +113,7 @@ static SECURITY_STATUS give_ticket(struct osspi_record_aead *record, const uint8
                                    size_t len)
 {
     uint8_t iv[OSSPI_AEAD_NONCE];
-    void *memory;
-    struct osspi_aead *aead = osspi_record_aead_alloc(record->kind, &memory);
+    struct osspi_aead *aead = osspi_alloc(osspi_aead_size(record->kind));
     SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
 
     if (aead) {
@@ -123,7 +122,7 @@ static SECURITY_STATUS give_ticket(struct osspi_record_aead *record, const uint8
             status = feed(record, aead, iv, message, len);
         osspi_aead_clear(aead);
     }
-    osspi_secret_free(memory, osspi_record_aead_memory(record->kind));
+    osspi_secret_free(aead, osspi_aead_size(record->kind));
     osspi_secure_zero(iv, sizeof(iv));
     return status;
 }

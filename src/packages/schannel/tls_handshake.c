@@ -124,7 +124,7 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
     /* On the blocking lane the key may be in a device, and the device may hang. */
     __attribute__((unused)) bool fast osspi_auto(osspi_foreign_restore) =
         osspi_foreign_set_slow(tls->may_block);
-    struct osspi_secrets_scope secrets osspi_auto(osspi_secrets_end) =
+    __attribute__((unused)) struct osspi_secrets_scope secrets osspi_auto(osspi_secrets_end) =
         osspi_secrets_begin(osspi_tls_on_derived, tls);
     osspi_tls_errors_clear();
     const int done = SSL_do_handshake(tls->ssl);
