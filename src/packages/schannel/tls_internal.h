@@ -148,8 +148,9 @@ struct osspi_tls {
     struct {
         uint8_t client[48], server[48], exporter[48]; /* TLS 1.3; wiped once taken */
         uint8_t known;                                /* which of them, a bit each */
-        uint64_t sealed;                              /* records since our secret became known */
-        bool finished;                                /* TLS 1.2: our Finished was seen */
+        uintptr_t exporter_at;   /* where OpenSSL keeps it, as far as it shows; 0: unknown */
+        uint64_t sealed;         /* records since our secret became known */
+        bool finished;           /* TLS 1.2: our Finished was seen */
         uint64_t finished_nonce; /* and what stands where its nonce may be; big endian */
     } keys;
 

@@ -18,8 +18,7 @@
  * explicit nonce, which OpenSSL chooses at random.
  */
 #include <endian.h>
-#include <malloc.h>
-#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -27,7 +26,8 @@
 #include "packages/schannel/tls_callbacks.h"
 
 #define MAX_SECRET 48u
-#define RANDOM_HEX 64u /* hex digits of the client random */
+#define MAX_SSL    65536u /* bytes of an SSL, by far */
+#define RANDOM_HEX 64u    /* hex digits of the client random */
 
 enum { KNOW_CLIENT = 1, KNOW_SERVER = 2, KNOW_EXPORTER = 4, KNOW_ALL = 7 };
 
@@ -108,6 +108,8 @@ void osspi_tls_on_derived(void *owner, const char *label, size_t label_len, cons
         if (strlen(names[i].label) != label_len || memcmp(names[i].label, label, label_len) != 0)
             continue;
         memcpy(place_of(tls, names[i].bit), secret, len);
+        if (names[i].bit == KNOW_EXPORTER)
+            tls->keys.exporter_at = (uintptr_t)secret;
         note_known(tls, names[i].bit);
     }
 }
@@ -141,43 +143,26 @@ void osspi_tls_note_finished(struct osspi_tls *tls)
 /* ---- what OpenSSL leaves behind ---- */
 
 /*
- * SSL_free() gives the memory of an SSL back with the key schedule of TLS 1.3 in it. It is found
- * there by what was told of it: client's and server's traffic secret and the exporter's stand one
- * behind the other, each in a field of its own, and before them what they were made from. Where
- * they do not stand like this nothing is touched.
+ * SSL_free() gives the memory of an SSL back with the key schedule of TLS 1.3 in it. The exporter
+ * secret is derived right into its place there, so that place is known; before it stand the traffic
+ * secrets, and before those what they were made from, each in a field of its own. Where they do not
+ * stand like this nothing is touched.
  */
-#define FIELD 64u /* EVP_MAX_MD_SIZE */
-#define BEFORE \
-    8u /* fields: early, handshake, master and resumption secret, and what is between \
-        */
-#define BEHIND 4u
-
-_Static_assert(FIELD == EVP_MAX_MD_SIZE, "a field of the key schedule");
-
-/* Is the memory of an SSL a block of the C library's allocator, of which the size can be asked? */
-static bool is_plain_memory(void)
-{
-    CRYPTO_malloc_fn allocate;
-    CRYPTO_realloc_fn reallocate;
-    CRYPTO_free_fn release;
-
-    CRYPTO_get_mem_functions(&allocate, &reallocate, &release);
-    return allocate == CRYPTO_malloc;
-}
+#define FIELD  ((size_t)EVP_MAX_MD_SIZE)
+#define BEFORE 10u /* fields, the first of them the early secret */
 
 static void find_schedule(struct osspi_tls *tls)
 {
-    const size_t size = is_plain_memory() ? malloc_usable_size(tls->ssl) : 0;
-    const uint8_t *block = (const uint8_t *)tls->ssl;
-    const uint8_t *found = memmem(block, size, tls->keys.client, sizeof(tls->keys.client));
-    const size_t at = found != NULL ? (size_t)(found - block) : 0;
+    const uintptr_t block = (uintptr_t)tls->ssl, exporter = tls->keys.exporter_at;
+    const uint8_t *place = (const uint8_t *)tls->ssl + (exporter - block);
 
-    if (found == NULL || at < BEFORE * FIELD || size - at < BEHIND * FIELD ||
-        memcmp(found + FIELD, tls->keys.server, sizeof(tls->keys.server)) != 0 ||
-        memcmp(found + (size_t)2 * FIELD, tls->keys.exporter, sizeof(tls->keys.exporter)) != 0)
+    /* Behind the block's beginning by so much, what is compared and wiped lies inside. */
+    if (exporter < block + BEFORE * FIELD || exporter - block > MAX_SSL ||
+        memcmp(place - 2 * FIELD, tls->keys.client, sizeof(tls->keys.client)) != 0 ||
+        memcmp(place - FIELD, tls->keys.server, sizeof(tls->keys.server)) != 0)
         return;
-    tls->schedule_at = at - BEFORE * FIELD;
-    tls->schedule_len = (BEFORE + BEHIND) * FIELD;
+    tls->schedule_at = exporter - block - BEFORE * FIELD;
+    tls->schedule_len = (BEFORE + 1) * FIELD;
 }
 
 void osspi_tls_wipe_schedule(struct osspi_tls *tls)
