@@ -13,13 +13,11 @@
 
 #include "base/lock.h"
 #include "base/memory.h"
+#include "packages/schannel/derive.h"
 #include "packages/schannel/provider.h"
 #include "packages/schannel/provider_internal.h"
 
-#define MAX_LABEL   255u /* with its prefix: it has a length byte */
-#define MAX_CONTEXT 255u
-#define MAX_HASHES  255u /* of output (RFC 5869 2.3) */
-#define REMEMBERED  4u
+#define REMEMBERED 4u
 
 /* ---- who is told, and what is remembered ---- */
 
@@ -101,36 +99,12 @@ static struct {
 
 static const uint8_t zeros[OSSPI_HMAC_MAX];
 
-/* The structure HkdfLabel, and HKDF-Expand with it. */
+/* HKDF-Expand-Label with what the request has of a label. */
 static bool expand_label(const struct osspi_hmac_key *key, const struct osspi_kdf_request *request,
                          struct osspi_hmac_bytes context, uint8_t *out, size_t len)
 {
-    const struct osspi_hmac_bytes prefix = request->parts[OSSPI_KDF_PREFIX];
-    const struct osspi_hmac_bytes label = request->parts[OSSPI_KDF_LABEL];
-    const size_t hash_len = osspi_hmac_len(key->inner.hash);
-
-    if (prefix.len > MAX_LABEL || label.len > MAX_LABEL - prefix.len || context.len > MAX_CONTEXT ||
-        len > MAX_HASHES * hash_len)
-        return false;
-    const uint8_t head[] = {(uint8_t)(len >> 8), (uint8_t)len, (uint8_t)(prefix.len + label.len)};
-    const uint8_t context_len = (uint8_t)context.len;
-    uint8_t counter = 0, block[OSSPI_HMAC_MAX];
-    struct osspi_hmac_bytes parts[] = {
-        {block, 0}, {head, sizeof(head)}, prefix, label, {&context_len, 1}, context, {&counter, 1},
-    };
-
-    while (len > 0) {
-        const size_t part = len < hash_len ? len : hash_len;
-
-        counter++;
-        osspi_hmac(key, parts, OSSPI_COUNT_OF(parts), block);
-        memcpy(out, block, part);
-        parts[0].len = hash_len; /* all but the first begin with the one before */
-        out += part;
-        len -= part;
-    }
-    osspi_secure_zero(block, sizeof(block));
-    return true;
+    return osspi_derive_expand(key, request->parts[OSSPI_KDF_PREFIX],
+                               request->parts[OSSPI_KDF_LABEL], context, out, len);
 }
 
 /* Derive-Secret(secret, "derived", ""): the salt of the next stage. */
@@ -244,29 +218,10 @@ void osspi_kdf_prepare(void)
 static void p_hash(const struct osspi_kdf_request *request, enum osspi_hmac_hash hash,
                    struct osspi_hmac_bytes secret, bool mix, uint8_t *out, size_t len)
 {
-    const struct osspi_hmac_bytes *seeds = &request->parts[OSSPI_KDF_SEED];
-    const size_t hash_len = osspi_hmac_len(hash);
-    struct osspi_hmac_bytes parts[1 + OSSPI_KDF_SEEDS];
-    uint8_t chain[OSSPI_HMAC_MAX], block[OSSPI_HMAC_MAX];
     struct osspi_hmac_key own osspi_auto(osspi_hmac_key_clear) = {0};
-    const struct osspi_hmac_key *key = key_of(hash, secret, &own);
 
-    parts[0] = (struct osspi_hmac_bytes){chain, hash_len};
-    memcpy(parts + 1, seeds, request->seed_count * sizeof(*seeds));
-    osspi_hmac(key, seeds, request->seed_count, chain);
-    while (len > 0) {
-        const size_t part = len < hash_len ? len : hash_len;
-
-        osspi_hmac(key, parts, 1 + request->seed_count, block);
-        for (size_t i = 0; i < part; i++)
-            out[i] = (uint8_t)((mix ? out[i] : 0) ^ block[i]);
-        out += part;
-        len -= part;
-        if (len > 0)
-            osspi_hmac(key, parts, 1, chain);
-    }
-    osspi_secure_zero(chain, sizeof(chain));
-    osspi_secure_zero(block, sizeof(block));
+    osspi_derive_p_hash(key_of(hash, secret, &own), &request->parts[OSSPI_KDF_SEED],
+                        request->seed_count, mix, out, len);
 }
 
 bool osspi_kdf_tls1(const struct osspi_kdf_request *request, uint8_t *out, size_t len)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "packages/schannel/provider_hmac.h"
+#include "packages/schannel/hmac.h"
 
 /** TLS13-KDF (RFC 8446 7.1) and TLS1-PRF (RFC 5246 5, RFC 2246 5) as functions of the provider
  * interface (man 7 provider-kdf). */

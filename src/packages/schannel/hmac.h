@@ -2,11 +2,12 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * HMAC (RFC 2104) straight on libcrypto's hash functions: no object is looked up or allocated, and
- * a key's pads are hashed once however often the key is used. For the provider (provider.h), which
- * is called for each secret of a handshake. Nothing here can fail. Not thread-safe.
+ * a key's pads are hashed once however often the key is used. For derive.h, and through it for the
+ * provider (provider.h), which is called for each secret of a handshake. Nothing here can fail. Not
+ * thread-safe.
  */
-#ifndef OSSPI_SCHANNEL_PROVIDER_HMAC_H
-#define OSSPI_SCHANNEL_PROVIDER_HMAC_H
+#ifndef OSSPI_SCHANNEL_HMAC_H
+#define OSSPI_SCHANNEL_HMAC_H
 
 /* OpenSSL 3 would rather have its hashes looked up by name for each use; to be spared that is what
  * these are wanted for. */

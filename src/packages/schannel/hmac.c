@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
-/* HMAC over libcrypto's hash functions; see provider_hmac.h. */
-#include "packages/schannel/provider_hmac.h"
+/* HMAC over libcrypto's hash functions; see hmac.h. */
+#include "packages/schannel/hmac.h"
 
 #include <string.h>
 
