@@ -55,12 +55,24 @@ void osspi_secret_free(void *bytes, size_t len)
 
 bool osspi_secret_equal(const void *a, const void *b, size_t len)
 {
-    const volatile unsigned char *left = a;
-    const volatile unsigned char *right = b;
-    unsigned char difference = 0;
+    const unsigned char *left = a, *right = b;
+    uint64_t difference = 0;
 
-    for (size_t i = 0; i < len; i++)
-        difference |= (unsigned char)(left[i] ^ right[i]);
+    for (; len >= sizeof(difference); len -= sizeof(difference)) {
+        uint64_t l, r;
+
+        memcpy(&l, left, sizeof(l));
+        memcpy(&r, right, sizeof(r));
+        difference |= l ^ r;
+        /* The compiler may not know what was found so far: it could leave early. */
+        __asm__ volatile("" : "+r"(difference));
+        left += sizeof(l);
+        right += sizeof(r);
+    }
+    for (; len > 0; len--) {
+        difference |= (uint64_t)(*left++ ^ *right++);
+        __asm__ volatile("" : "+r"(difference));
+    }
     return difference == 0;
 }
 
