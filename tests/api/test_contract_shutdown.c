@@ -349,14 +349,18 @@ static void s2_9_alerts_by_encrypt(const struct peer_form *form)
     peer_open(&pair, form, NULL);
     peer_connect(&pair);
     peer_exchange(&pair);
-    for (ULONG size = 0; size < 3; size++) {
+    /* The last one alone is an alert: two bytes, and a level that there is. */
+    for (int i = 0; i < 4; i++) {
+        ULONG size = i < 2 ? (ULONG)i : 2;
+
+        body[0] = i == 2 ? 3 : TLS1_ALERT_WARNING;
         buffers[0] = (SecBuffer){pair.client.sizes.cbHeader, SECBUFFER_STREAM_HEADER, header};
         buffers[1] = (SecBuffer){size, SECBUFFER_DATA, body};
         buffers[2] = (SecBuffer){pair.client.sizes.cbTrailer, SECBUFFER_STREAM_TRAILER, trailer};
         buffers[3] = (SecBuffer){0, SECBUFFER_EMPTY, NULL};
         assert_true(pair.client.sizes.cbTrailer <= sizeof(trailer));
         assert_int_equal(EncryptMessage(&pair.client.context, SECQOP_WRAP_OOB_DATA, &message, 0),
-                         size == 2 ? SEC_E_OK : SEC_E_INVALID_TOKEN);
+                         i == 3 ? SEC_E_OK : SEC_E_INVALID_TOKEN);
     }
     for (int i = 0; i < 3; i++)
         peer_push(&pair.server.in, buffers[i].pvBuffer, buffers[i].cbBuffer);

@@ -315,6 +315,36 @@ static void records_of_another_version(const struct peer_form *form)
     }
 }
 
+/* Nothing behind such a header is read, and the peer is told why. */
+static void headers_that_tls_does_not_allow(const struct peer_form *form)
+{
+    static const struct {
+        const char *name;
+        uint8_t bytes[5], alert;
+    } rows[] = {
+        {"no type", {24, 3, 3, 0, 40}, TLS1_ALERT_UNEXPECTED_MESSAGE},
+        {"no version", {23, 2, 0, 0, 40}, TLS1_ALERT_PROTOCOL_VERSION},
+        {"too long", {23, 3, 3, 0xFF, 0xFF}, TLS1_ALERT_RECORD_OVERFLOW},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t k = 0; k < 2 * STAGE_KINDS; k++) {
+            struct stage stage;
+            size_t len;
+
+            stage_case = rows[i].name;
+            stage_open(&stage, form,
+                       k < STAGE_KINDS ? &stage_kinds13[k] : &stage_kinds12[k - STAGE_KINDS]);
+            peer_push(&stage.end.in, rows[i].bytes, sizeof(rows[i].bytes));
+            stage_read(&stage, &len);
+            STAGE_REQUIRE(stage.status == SEC_E_INVALID_TOKEN);
+            stage_expect_dead(&stage);
+            STAGE_REQUIRE(stage.alert_count == 1 && stage.alert == rows[i].alert);
+            stage_close(&stage);
+        }
+    }
+}
+
 /* A ClientHello in the middle: declined by a server, however it is cut. */
 static void a_client_asks_to_renegotiate(const struct peer_form *form)
 {
@@ -379,6 +409,7 @@ int main(void)
         PEER_CASE(tickets_may_be_long),
         PEER_CASE(records_under_old_or_future_keys),
         PEER_CASE(records_of_another_version),
+        PEER_CASE(headers_that_tls_does_not_allow),
         PEER_CASE(a_client_asks_to_renegotiate),
         PEER_CASE(records_without_contents),
     };

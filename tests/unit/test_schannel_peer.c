@@ -242,6 +242,29 @@ static void answers_that_wait_leave_in_order(void **state)
     }
 }
 
+/* Two answers wait, since no leg has found room for them; the alert that closes stands behind. */
+static void closing_has_room_behind_answers_that_wait(void **state)
+{
+    static struct peer peer;
+    uint8_t small[8];
+
+    (void)state;
+    peer_connect(&peer, false, TLS1_3_VERSION);
+    drain(&peer);
+    for (int i = 0; i < 2; i++) {
+        ask_for_key_update(&peer);
+        assert_int_equal(we_open(&peer), SEC_I_RENEGOTIATE);
+        assert_int_equal(sspi_leg_into(&peer.ours, &peer.wire, small, sizeof(small)),
+                         SEC_E_INSUFFICIENT_MEMORY);
+        assert_int_equal(we_open(&peer), SEC_E_OK);
+    }
+    assert_int_equal(sspi_shutdown(&peer.ours, &peer.wire), SEC_E_OK);
+    carry(&peer);
+    assert_int_equal(SSL_read(peer.ssl, small, sizeof(small)), 0);
+    assert_int_equal(SSL_get_shutdown(peer.ssl), SSL_RECEIVED_SHUTDOWN);
+    peer_end(&peer);
+}
+
 /* A caller that ignores SEC_I_RENEGOTIATE and only reads. */
 static void skip_key_updates(struct peer *peer, int count)
 {
@@ -517,6 +540,7 @@ int main(void)
         cmocka_unit_test(key_update_is_answered_by_the_leg),
         cmocka_unit_test(encrypt_before_the_leg_carries_the_answer),
         cmocka_unit_test(answers_that_wait_leave_in_order),
+        cmocka_unit_test(closing_has_room_behind_answers_that_wait),
         cmocka_unit_test(key_updates_that_pile_up_leave_with_a_leg),
         cmocka_unit_test(key_updates_between_data_need_one_answer),
         cmocka_unit_test(request_to_renegotiate_is_declined),

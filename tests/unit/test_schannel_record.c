@@ -298,6 +298,35 @@ static void numbers_never_wrap(void **state)
     }
 }
 
+/* ---- answers in front of records ---- */
+
+/* Whatever the sizes of the three pieces are to those of the answers. */
+static void records_move_behind_answers(void **state)
+{
+    char text[64] = "";
+    struct both both;
+    struct sealed sealed;
+
+    (void)state;
+    connect_both(&both, true, suites[0], 0);
+    for (size_t len = 1; len < sizeof(text); len++) {
+        memset(text, (int)('0' + len), len);
+        for (int waiting = 0; waiting < 2; waiting++) {
+            const uint8_t *bytes;
+
+            both.own->owed = OSSPI_OWED_UPDATE;
+            if (waiting == 1) { /* a leg has made one, and found no room for it */
+                assert_int_equal(both.record->class->pending(both.record, &bytes, &sealed.len),
+                                 SEC_E_OK);
+                both.own->owed = OSSPI_OWED_UPDATE;
+            }
+            assert_int_equal(seal(&both, text, &sealed), SEC_E_OK);
+            they_get(&both, &sealed, text);
+        }
+    }
+    end_both(&both);
+}
+
 /* ---- sealing that fails ---- */
 
 static void a_number_is_spent_when_sealing_fails(void **state)
@@ -430,6 +459,7 @@ int main(void)
         cmocka_unit_test(a_key_of_tls12_ends_at_its_limit),
         cmocka_unit_test(chacha20_has_no_such_limit),
         cmocka_unit_test(numbers_never_wrap),
+        cmocka_unit_test(records_move_behind_answers),
         cmocka_unit_test(a_number_is_spent_when_sealing_fails),
         cmocka_unit_test(explicit_nonces_go_on_from_the_finished),
         cmocka_unit_test(one_ticket_is_kept_and_the_object_goes),

@@ -135,8 +135,11 @@ static SECURITY_STATUS finish(struct osspi_leg_run *run, size_t consumed)
 
     if (status == SEC_E_OK)
         status = complete(run);
-    return status == SEC_E_OK ? osspi_leg_deliver(run, SEC_E_OK, consumed)
-                              : osspi_leg_fail(run, status);
+    if (status == SEC_E_OK)
+        return osspi_leg_deliver(run, SEC_E_OK, consumed);
+    /* What waits is no alert but our Finished: the peer would believe that all is well. */
+    osspi_tls_flight_sent(run->sc->tls);
+    return osspi_leg_fail(run, status);
 }
 
 /* Nothing has reached the caller: the leg is entered again with the same arguments, on the other
@@ -309,7 +312,7 @@ static SECURITY_STATUS alert_early(struct osspi_leg_run *run)
     struct osspi_schannel_context *sc = run->sc;
     SECURITY_STATUS status = osspi_tls_alert(sc->tls, sc->alert.level, sc->alert.description);
 
-    sc->alert.wanted = false;
+    sc->alert.wanted = status == SEC_E_INSUFFICIENT_MEMORY; /* the next leg makes it then */
     if (status != SEC_E_OK)
         return osspi_leg_refuse(run, status);
     sc->handshake->shut = sc->handshake->shut || sc->alert.level == TLS1_ALERT_FATAL ||

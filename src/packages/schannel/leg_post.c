@@ -57,6 +57,8 @@ static SECURITY_STATUS settle(struct osspi_leg_run *run)
     size_t len;
     SECURITY_STATUS status = osspi_leg_outgoing(sc, &bytes, &len);
 
+    if (status == SEC_E_INSUFFICIENT_MEMORY) /* what is owed stays so: the leg can be made again */
+        return osspi_leg_refuse(run, status);
     if (status != SEC_E_OK)
         return osspi_leg_fail(run, status);
     if (run->in.len == 0 && len == 0 && sc->closing)
@@ -86,8 +88,8 @@ SECURITY_STATUS osspi_leg_established(struct osspi_leg_run *run)
         if (status != SEC_E_OK)
             return osspi_leg_fail(run, status);
     } else if (sc->alert.wanted) {
-        sc->alert.wanted = false;
         status = sc->record->class->alert(sc->record, sc->alert.level, sc->alert.description);
+        sc->alert.wanted = status == SEC_E_INSUFFICIENT_MEMORY; /* the next leg makes it then */
         if (status != SEC_E_OK)
             return osspi_leg_refuse(run, status);
         sc->closing = sc->closing || sc->alert.level == TLS1_ALERT_FATAL ||

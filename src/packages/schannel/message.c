@@ -55,6 +55,11 @@ static SECURITY_STATUS find_pieces(const struct osspi_buffers *message, struct s
     return ret_found->trailer ? SEC_E_OK : SEC_E_INVALID_TOKEN;
 }
 
+static bool is_alert_level(uint8_t level)
+{
+    return level == TLS1_ALERT_WARNING || level == TLS1_ALERT_FATAL;
+}
+
 static SECURITY_STATUS check_pieces(const struct osspi_schannel_context *sc,
                                     const struct sealing *found, bool is_alert)
 {
@@ -68,7 +73,9 @@ static SECURITY_STATUS check_pieces(const struct osspi_schannel_context *sc,
     /* Too much data is a wrong message, no small buffer: a larger one would not help. */
     if (is_alert ? found->data->cbBuffer != ALERT_SIZE : found->data->cbBuffer > sizes->maximum)
         return SEC_E_INVALID_TOKEN;
-    return SEC_E_OK;
+    return !is_alert || is_alert_level(*(const uint8_t *)found->data->pvBuffer)
+               ? SEC_E_OK
+               : SEC_E_INVALID_TOKEN;
 }
 
 /* EncryptMessage has no status for "sealing failed" and none for "no such alert can be made": the
@@ -252,6 +259,7 @@ static SECURITY_STATUS decrypt(struct osspi_context *context, struct opening *op
     sc->absorbed.len = 0;
     if (verdict != OSSPI_HEADER_GOOD) {
         osspi_context_detail(context, "the peer's record has a header that TLS does not allow");
+        sc->record->class->refuse(sc->record, osspi_header_alert(verdict));
         osspi_secure_zero(opening->bytes, opening->len);
         osspi_schannel_fail(context, SEC_E_INVALID_TOKEN);
         return SEC_E_INVALID_TOKEN;

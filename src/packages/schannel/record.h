@@ -7,9 +7,10 @@
  * suites with authenticated encryption), or by the TLS library (record_tls.c, for the others),
  * without anybody above noticing.
  *
- * Sealing is called with the context's write side held, opening with its read side, all else with
- * both, or before the connection is established; sizes, detail and export at any time. So sealing
- * and opening may run at the same time; an implementation that cannot do that keeps its own lock.
+ * Sealing is called with the context's write side held, opening and refusing with its read side,
+ * all else with both, or before the connection is established; sizes and export at any time. So
+ * sealing and opening may run at the same time; an implementation that cannot do that keeps its own
+ * lock. Words on a failure (detail) are asked for by whoever has met it, with the read side held.
  *
  * Order on the wire: records are numbered, so what is pending (the answer to a KeyUpdate, an alert)
  * and what EncryptMessage makes must leave in the order in which they were made. A leg hands the
@@ -81,11 +82,16 @@ struct osspi_record_pieces {
  *                 is cleared, the status is in *ret_status, and nothing can be opened any more.
  *                 With POST_HANDSHAKE, POSTPONED and RETRY the bytes are left as they came,
  *                 because the caller hands them in again.
+ * refuse          What comes next has a header that no record has: nothing can be opened any more.
+ *                 The alert tells the peer, where one can be sent under protection.
  * pending         For legs: what must be sent (the last flight of the handshake, the answer to a
  *                 KeyUpdate, an alert) goes into *ret_bytes, borrowed until `sent`.
+ *                 SEC_E_INSUFFICIENT_MEMORY: nothing has changed, and it can be tried again.
  * sent            It has left.
  * alert           Puts an alert into the pending bytes; close_notify and fatal ones close for
- *                 writing. SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent under protection.
+ *                 writing. SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent under protection;
+ *                 SEC_E_BUFFER_TOO_SMALL: a warning, and too much waits already;
+ *                 SEC_E_INSUFFICIENT_MEMORY: it can be tried again.
  * reconnects      Whether sessions of this connection may be resumed from now on.
  * detail          Copies the words on the failure; always terminated.
  * export_keying   Exported keying material (RFC 5705; RFC 8446, 7.5); context NULL: none.
@@ -97,6 +103,7 @@ struct osspi_record_class {
     enum osspi_record_kind (*open)(struct osspi_record *record, uint8_t *bytes, size_t len,
                                    uint8_t **ret_plain, size_t *ret_plain_len,
                                    SECURITY_STATUS *ret_status);
+    void (*refuse)(struct osspi_record *record, uint8_t description);
     SECURITY_STATUS (*pending)(struct osspi_record *record, const uint8_t **ret_bytes,
                                size_t *ret_len);
     void (*sent)(struct osspi_record *record);

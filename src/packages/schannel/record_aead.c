@@ -40,6 +40,13 @@ static SECURITY_STATUS seal_alert(struct osspi_record *base, struct osspi_record
     return status;
 }
 
+/* ---- DecryptMessage ---- */
+
+static void refuse(struct osspi_record *base, uint8_t description)
+{
+    (void)osspi_record_break(osspi_record_own(base), description, NULL);
+}
+
 /* ---- legs ---- */
 
 /* The last flight of the handshake is the TLS library's; it leaves before anything else. */
@@ -81,18 +88,21 @@ static void sent(struct osspi_record *base)
 static SECURITY_STATUS alert(struct osspi_record *base, uint8_t level, uint8_t description)
 {
     struct osspi_record_aead *record = osspi_record_own(base);
-    SECURITY_STATUS status;
+    const bool closing = is_closing(level, description);
+    SECURITY_STATUS status = SEC_E_OK;
 
     if (record->closed)
         return SEC_E_OK; /* said once is enough, and nothing may follow it */
     if (record->spoiled)
         return SEC_E_UNSUPPORTED_FUNCTION;
-    if (record->pending_len > record->slot)
-        return SEC_E_INSUFFICIENT_MEMORY; /* more waits than has room: legs must give it out */
-    status = osspi_record_settle(record);
+    /* The last place is kept for what closes: that has to find room whatever waits. */
+    if (!closing && record->pending_len > 2 * record->slot)
+        return SEC_E_BUFFER_TOO_SMALL;
+    if (record->pending_len <= record->slot)
+        status = osspi_record_settle(record);
     if (status == SEC_E_OK)
         status = osspi_record_put_alert(record, level, description);
-    if (status == SEC_E_OK && is_closing(level, description))
+    if (status == SEC_E_OK && closing)
         record->closed = true;
     return status;
 }
@@ -139,6 +149,7 @@ static const struct osspi_record_class by_own_code = {
     .seal = seal,
     .seal_alert = seal_alert,
     .open = osspi_record_open_one,
+    .refuse = refuse,
     .pending = pending,
     .sent = sent,
     .alert = alert,
@@ -221,6 +232,7 @@ static struct osspi_record_aead *new_record(struct osspi_tls *tls,
         return NULL;
     record->base.class = &by_own_code;
     record->shard = keys->shard;
+    record->epoch = osspi_fork_epoch();
     record->kind = kind_of(suite);
     record->hash = strcmp(suite->prf_hash, "SHA384") == 0 ? OSSPI_HMAC_SHA384 : OSSPI_HMAC_SHA256;
     record->version = facts->version;

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/lock.h"
 #include "packages/schannel/aead.h"
 #include "packages/schannel/record.h"
 
@@ -44,7 +45,8 @@
 
 #define OSSPI_KEY_UPDATE_SIZE 5u
 #define OSSPI_MAX_SLOT        31u /* bytes of a sealed KeyUpdate or alert */
-#define OSSPI_MAX_PENDING     (3 * OSSPI_MAX_SLOT)
+/* Two answers that no leg has found room for, a warning, and the alert that ends it all. */
+#define OSSPI_MAX_PENDING (4 * OSSPI_MAX_SLOT)
 
 /* Cipher blocks under one AES-GCM key (RFC 8446, 5.5: 2^24.5 full records), and where TLS 1.3 takes
  * the next key. TLS 1.2 has no next one: there it is the end. */
@@ -69,6 +71,7 @@ struct osspi_record_key {
 struct osspi_record_aead {
     struct osspi_record base; /* first member */
     struct osspi_shard *shard;
+    uint32_t epoch; /* fork epoch in which it was made */
     enum osspi_aead_kind kind;
     enum osspi_hmac_hash hash;
     uint16_t version;

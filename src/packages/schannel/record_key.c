@@ -78,7 +78,8 @@ void osspi_record_key_replace(struct osspi_record_key *key, uint8_t secret[OSSPI
 
 void osspi_record_key_clear(struct osspi_record_aead *record, struct osspi_record_key *key)
 {
-    if (key->aead)
+    /* In a forked child the memory alone is wiped: the TLS library's part belongs to the parent. */
+    if (key->aead && record->epoch == osspi_fork_epoch())
         osspi_aead_clear(key->aead);
     osspi_secret_free(key->aead, osspi_aead_size(record->kind));
     osspi_secure_zero(key, sizeof(*key));

@@ -188,14 +188,31 @@ static uint8_t *at(const struct osspi_record_aead *record, const struct osspi_re
                                     : pieces->trailer + place - pieces->data_len;
 }
 
-/* Moves the record up and puts the pending bytes in front of it. Rare, hence a byte at a time. */
+/* How many bytes end at a place without a break. */
+static size_t run_up_to(const struct osspi_record_aead *record,
+                        const struct osspi_record_pieces *pieces, size_t end)
+{
+    if (end <= record->base.sizes.header)
+        return end;
+    end -= record->base.sizes.header;
+    return end <= pieces->data_len ? end : end - pieces->data_len;
+}
+
+/* Moves the record up and puts the pending bytes in front of it. The peer decides how often this
+ * happens (it may ask for a KeyUpdate before every record), so the record moves in runs. */
 static void put_in_front(struct osspi_record_aead *record, struct osspi_record_pieces *pieces)
 {
     const size_t front = record->pending_len;
     size_t len = pieces->header_len + pieces->used_len + pieces->trailer_len;
 
-    while (len-- > 0)
-        *at(record, pieces, len + front) = *at(record, pieces, len);
+    while (len > 0) {
+        const size_t from = run_up_to(record, pieces, len);
+        const size_t to = run_up_to(record, pieces, len + front);
+        const size_t part = from < to ? from : to;
+
+        len -= part;
+        memmove(at(record, pieces, len + front), at(record, pieces, len), part);
+    }
     for (size_t i = 0; i < front; i++)
         *at(record, pieces, i) = record->pending[i];
     pieces->trailer_len += front;

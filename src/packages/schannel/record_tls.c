@@ -179,6 +179,14 @@ static enum osspi_record_kind open_record(struct osspi_record *base, uint8_t *by
     return break_locked(record, bytes, len, osspi_tls_failure(record->tls), ret_status);
 }
 
+/* The library has no call for an alert of ours: the peer just sees the end. */
+static void refuse(struct osspi_record *base, uint8_t description)
+{
+    OSSPI_LOCKED(&own(base)->lock);
+    (void)description;
+    own(base)->broken = true;
+}
+
 /* ---- legs ---- */
 
 static SECURITY_STATUS pending(struct osspi_record *base, const uint8_t **ret_bytes,
@@ -228,6 +236,7 @@ static const struct osspi_record_class by_tls_library = {
     .seal = seal,
     .seal_alert = seal_alert,
     .open = open_record,
+    .refuse = refuse,
     .pending = pending,
     .sent = sent,
     .alert = alert,

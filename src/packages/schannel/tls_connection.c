@@ -17,6 +17,7 @@
 #include "packages/schannel/verify.h"
 
 #define FLIGHT_KEPT 4096u /* a larger flight buffer is freed once it is sent */
+#define CLOSE_ROOM  128u  /* more than an alert can be with IV, MAC and padding */
 
 /* ---- making and freeing ---- */
 
@@ -241,6 +242,11 @@ void osspi_tls_flight_sent(struct osspi_tls *tls)
 
 static SECURITY_STATUS close_notify(struct osspi_tls *tls)
 {
+    /* Room first: what fails here can be tried again. */
+    if (!osspi_tls_flight_reserve(tls, CLOSE_ROOM)) {
+        tls->no_memory = false;
+        return SEC_E_INSUFFICIENT_MEMORY;
+    }
     OSSPI_IN_SHARD(tls->config->shard);
     osspi_tls_errors_clear();
     const int sent = SSL_shutdown(tls->ssl);

@@ -25,6 +25,10 @@ static enum osspi_tls_step fail(struct osspi_tls *tls)
         const struct osspi_session_name name = {tls->session_owner, tls->target};
         osspi_session_forget(&name);
     }
+    /* Without an alert in it the flight stays here: a Finished would let the peer believe that all
+     * is well. */
+    if (!tls->alert_sent)
+        osspi_tls_flight_sent(tls);
     return OSSPI_TLS_FAILED;
 }
 
