@@ -316,6 +316,29 @@ static void random_messages_agree_with_openssl(void **state)
     with_each_code(check_random_of_all_kinds);
 }
 
+/* A record without data: there need not be any place where they would be. */
+static void check_nowhere(struct osspi_aead *aead, struct reference reference)
+{
+    const uint8_t nonce[OSSPI_AEAD_NONCE] = {5}, type = 23;
+    uint8_t behind = type, tag[OSSPI_AEAD_TAG], both[1 + OSSPI_AEAD_TAG];
+    const struct osspi_aead_pieces pieces = {.behind = &behind, .behind_len = 1, .tag = tag};
+
+    reference_seal(reference, nonce, NULL, 0, &type, 1, both);
+    TEST_REQUIRE(osspi_aead_seal(aead, nonce, &pieces));
+    TEST_REQUIRE(behind == both[0] && memcmp(tag, both + 1, sizeof(tag)) == 0);
+}
+
+static void check_nowhere_of_all_kinds(void)
+{
+    with_each_kind(check_nowhere);
+}
+
+static void no_data_may_be_nowhere(void **state)
+{
+    (void)state;
+    with_each_code(check_nowhere_of_all_kinds);
+}
+
 /* ---- published vectors ---- */
 
 struct vector {
@@ -742,6 +765,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_length_agrees_with_openssl),
         cmocka_unit_test(every_split_agrees_with_openssl),
         cmocka_unit_test(random_messages_agree_with_openssl),
+        cmocka_unit_test(no_data_may_be_nowhere),
         cmocka_unit_test(every_changed_bit_is_refused_and_wiped),
         cmocka_unit_test(key_can_be_set_again),
         cmocka_unit_test(without_a_key_nothing_leaves),

@@ -20,6 +20,17 @@
 #define BLOCK    OSSPI_GCM_BLOCK
 #define GROUP    8u           /* blocks whose AES and GHASH overlap */
 #define SHORT    (5u * BLOCK) /* of the last bytes: for these one mask and five blocks do */
+#define FRAMES   1024u        /* more stack than a message takes */
+
+/* Between a canary and its array there would be room for a block. */
+#if defined(__has_attribute)
+#if __has_attribute(no_stack_protector)
+#define NO_CANARY __attribute__((no_stack_protector))
+#endif
+#endif
+#ifndef NO_CANARY
+#define NO_CANARY
+#endif
 
 /* ---- AES in counter mode ---- */
 
@@ -157,7 +168,8 @@ INLINE struct stream start(const uint8_t *nonce, const uint8_t *aad, size_t aad_
     uint8_t base[BLOCK] = {0}, extra[BLOCK] = {0};
 
     memcpy(base, nonce, OSSPI_AEAD_NONCE);
-    memcpy(extra, aad, aad_len);
+    if (aad_len > 0)
+        memcpy(extra, aad, aad_len);
     return (struct stream){
         .z = reverse_bytes(load(extra)),
         .first = count(load(base), 1),
@@ -166,19 +178,61 @@ INLINE struct stream start(const uint8_t *nonce, const uint8_t *aad, size_t aad_
     };
 }
 
+/* One to fifteen bytes and zeros behind; and back. Without a call, which would have masks and sums
+ * put on the stack, where they would stay. */
+INLINE __m128i load_some(const uint8_t *from, size_t n)
+{
+    uint64_t low = 0, high = 0;
+    uint32_t first, last;
+
+    if (n >= sizeof(low)) {
+        memcpy(&low, from, sizeof(low));
+        memcpy(&high, from + n - sizeof(high), sizeof(high));
+        high = n == sizeof(low) ? 0 : high >> 8 * (2 * sizeof(low) - n);
+    } else if (n >= sizeof(first)) {
+        memcpy(&first, from, sizeof(first));
+        memcpy(&last, from + n - sizeof(last), sizeof(last));
+        low = first | (uint64_t)last << 8 * (n - sizeof(last));
+    } else {
+        low = from[0] | (uint64_t)from[n / 2] << 8 * (n / 2) | (uint64_t)from[n - 1] << 8 * (n - 1);
+    }
+    return _mm_set_epi64x((long long)high, (long long)low);
+}
+
+INLINE void store_some(uint8_t *to, size_t n, __m128i block)
+{
+    uint64_t bytes = (uint64_t)_mm_cvtsi128_si64(block);
+
+    if ((n & 8) != 0) {
+        memcpy(to, &bytes, 8);
+        bytes = (uint64_t)_mm_extract_epi64(block, 1);
+        to += 8;
+    }
+    if ((n & 4) != 0) {
+        memcpy(to, &bytes, 4);
+        bytes >>= 32;
+        to += 4;
+    }
+    if ((n & 2) != 0) {
+        memcpy(to, &bytes, 2);
+        bytes >>= 16;
+        to += 2;
+    }
+    if ((n & 1) != 0)
+        *to = (uint8_t)bytes;
+}
+
 /* Encrypts or decrypts a block of which some bytes are there, and gives it to GHASH with zeros
  * behind. */
 INLINE __m128i crypt_some(bool sealing, __m128i stream, uint8_t *data, size_t there)
 {
-    uint8_t in[BLOCK] = {0}, out[BLOCK] = {0};
+    const __m128i places = _mm_set_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m128i in = load_some(data, there);
+    const __m128i out = _mm_and_si128(_mm_xor_si128(in, stream),
+                                      _mm_cmpgt_epi8(_mm_set1_epi8((char)there), places));
 
-    memcpy(in, data, there);
-    _mm_storeu_si128((void *)out, _mm_xor_si128(stream, load(in)));
-    memset(out + there, 0, BLOCK - there);
-    memcpy(data, out, there);
-    const __m128i x = reverse_bytes(load(sealing ? out : in));
-    osspi_secure_zero(sealing ? in : out, BLOCK); /* the other one is ciphertext */
-    return x;
+    store_some(data, there, out);
+    return reverse_bytes(sealing ? out : in);
 }
 
 /* The last bytes, in fewer than n blocks. The tag. */
@@ -189,10 +243,10 @@ INLINE __m128i finish_blocks(bool sealing, const struct osspi_gcm_key *key, stru
     size_t power = (len + BLOCK - 1) / BLOCK + 1;
     __m128i blocks[GROUP + 1];
 
-    add_product(&sum, stream.z, load(osspi_gcm_power(key, power + 1)));
     start_blocks(key, count(stream.counter, UINT32_MAX), blocks, n); /* from one back: */
     start_blocks(key, stream.first, blocks, 1); /* the tag's mask is in front */
     end_blocks(key, 0, blocks, n);
+    add_product(&sum, stream.z, load(osspi_gcm_power(key, power + 1)));
 #pragma GCC unroll 16
     for (unsigned i = 1; i < n; i++) {
         __m128i x;
@@ -245,10 +299,12 @@ TARGET NOINLINE static __m128i seal_apart(const struct osspi_gcm_key *key, struc
     uint8_t *data = pieces->data + sizeof(joint) * groups, *bytes = joint;
     size_t len = head + taken;
 
+    /* First: a sum of GHASH, which tells H, would be on the stack meanwhile, and stay there. */
+    if (head > 0) /* data may be NULL if there are none */
+        memcpy(joint, data, head);
+    memcpy(joint + head, pieces->behind, taken);
     stream.z = seal_groups(key, stream.z, stream.counter, pieces->data, groups);
     stream.counter = count(stream.counter, (unsigned)(GROUP * groups));
-    memcpy(joint, data, head);
-    memcpy(joint + head, pieces->behind, taken);
     if (taken < pieces->behind_len) {
         stream.z = seal_groups(key, stream.z, stream.counter, joint, 1);
         stream.counter = count(stream.counter, GROUP);
@@ -256,16 +312,16 @@ TARGET NOINLINE static __m128i seal_apart(const struct osspi_gcm_key *key, struc
         len = pieces->behind_len - taken;
     }
     const __m128i tag = crypt(true, key, stream, bytes, len);
-    memcpy(data, joint, head);
+    if (head > 0)
+        memcpy(data, joint, head);
     memcpy(pieces->behind, joint + head, taken);
     osspi_secure_zero(joint, sizeof(joint));
     return tag;
 }
 
-TARGET static bool seal_pieces(struct osspi_aead *aead, const uint8_t *nonce,
-                               const struct osspi_aead_pieces *pieces)
+TARGET NOINLINE static void seal_message(const struct osspi_gcm_key *key, const uint8_t *nonce,
+                                         const struct osspi_aead_pieces *pieces)
 {
-    const struct osspi_gcm_key *key = osspi_gcm_key_of(aead);
     const size_t len = pieces->data_len + pieces->behind_len;
     const struct stream stream = start(nonce, pieces->aad, pieces->aad_len, len);
     __m128i tag;
@@ -275,18 +331,44 @@ TARGET static bool seal_pieces(struct osspi_aead *aead, const uint8_t *nonce,
     else
         tag = seal_apart(key, stream, pieces);
     _mm_storeu_si128((void *)pieces->tag, tag);
-    return true;
 }
 
-TARGET static bool open_bytes(struct osspi_aead *aead, const uint8_t *nonce, const uint8_t *aad,
-                              size_t aad_len, uint8_t *bytes, size_t len)
+TARGET NOINLINE static bool open_message(const struct osspi_gcm_key *key, const uint8_t *nonce,
+                                         const uint8_t *aad, size_t aad_len, uint8_t *bytes,
+                                         size_t len)
 {
     const struct stream stream = start(nonce, aad, aad_len, len);
-    const __m128i tag = crypt(false, osspi_gcm_key_of(aead), stream, bytes, len);
+    const __m128i tag = crypt(false, key, stream, bytes, len);
     const __m128i difference = _mm_xor_si128(tag, load(bytes + len));
 
     /* All bits at once: the time tells nothing about where they differ. */
     return _mm_testz_si128(difference, difference) == 1;
+}
+
+/* Eight blocks at a time and what hashes them are more than sixteen registers. What the compiler
+ * put on the stack for that, key stream and sums of GHASH, lay where this function's array is. */
+NOINLINE NO_CANARY static void wipe_stack(void)
+{
+    uint8_t below[FRAMES];
+
+    osspi_secure_zero(below, sizeof(below));
+}
+
+static bool seal_pieces(struct osspi_aead *aead, const uint8_t *nonce,
+                        const struct osspi_aead_pieces *pieces)
+{
+    seal_message(osspi_gcm_key_of(aead), nonce, pieces);
+    wipe_stack();
+    return true;
+}
+
+static bool open_bytes(struct osspi_aead *aead, const uint8_t *nonce, const uint8_t *aad,
+                       size_t aad_len, uint8_t *bytes, size_t len)
+{
+    const bool authentic = open_message(osspi_gcm_key_of(aead), nonce, aad, aad_len, bytes, len);
+
+    wipe_stack();
+    return authentic;
 }
 
 const struct osspi_aead_code osspi_aead_gcm_aesni = {

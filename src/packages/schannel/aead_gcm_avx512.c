@@ -54,6 +54,13 @@ INLINE struct high_powers make_high_powers(const struct osspi_gcm_key *key)
     }};
 }
 
+/* Without a call, which would have sums of GHASH put on the stack. */
+INLINE void forget(struct high_powers *high)
+{
+    memset(high, 0, sizeof(*high));
+    __asm__ volatile("" : : "r"(high) : "memory");
+}
+
 /* Step i of hashing a group: the sums so far before the first vector, then all but the last. */
 INLINE void hash_step(const struct osspi_gcm_key *key, const struct high_powers *high,
                       struct product *sum, __m512i z, const uint8_t *from, unsigned i)
@@ -73,7 +80,8 @@ INLINE __m512i hash_group(const struct osspi_gcm_key *key, const struct high_pow
 {
     struct product sum = no_product();
 
-#pragma GCC unroll 16
+    __asm__("" : "+r"(key), "+r"(high)); /* as in crypt_group() */
+    UNROLL
     for (unsigned i = 0; i < GROUP; i++)
         hash_step(key, high, &sum, z, from, i);
     return hash_end(&sum, from);
@@ -87,9 +95,12 @@ INLINE __m512i crypt_group(const struct osspi_gcm_key *key, const struct high_po
     struct product sum = no_product();
     __m512i blocks[GROUP];
 
+    /* Keys come from memory each time: held over a loop there would be more of them than registers,
+     * and what the compiler then puts on the stack would stay there. */
+    __asm__("" : "+r"(key), "+r"(high));
     take_counters(counters, blocks, GROUP);
     aes_start(key, blocks, GROUP);
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < GROUP; i++) {
         aes_round(key, i + 1, blocks, GROUP);
         if (hashed != NULL)
@@ -98,7 +109,7 @@ INLINE __m512i crypt_group(const struct osspi_gcm_key *key, const struct high_po
     if (hashed != NULL)
         z = hash_end(&sum, hashed);
     aes_end(key, GROUP, blocks, GROUP);
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < GROUP; i++) {
         uint8_t *at = data + VECTOR * i;
 
@@ -117,7 +128,7 @@ INLINE __m512i crypt_vectors(bool sealing, const struct osspi_gcm_key *key, __m5
     take_counters(counters, blocks, vectors);
     aes_start(key, blocks, vectors);
     aes_end(key, 0, blocks, vectors);
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < vectors; i++) {
         const __m512i in = load(data + VECTOR * i);
         const __m512i out = _mm512_xor_si512(in, blocks[i]);
@@ -134,7 +145,7 @@ INLINE __m512i crypt_whole(bool sealing, const struct osspi_gcm_key *key, __m512
                            __m512i counters, uint8_t *data, size_t len)
 {
     if (len >= GROUP * VECTOR) {
-        const struct high_powers high = make_high_powers(key);
+        struct high_powers high = make_high_powers(key);
         const uint8_t *before = data; /* the group that is sealed and not hashed yet */
 
         if (sealing) {
@@ -150,6 +161,7 @@ INLINE __m512i crypt_whole(bool sealing, const struct osspi_gcm_key *key, __m512
         }
         if (sealing)
             z = hash_group(key, &high, z, before);
+        forget(&high);
     }
     if (len >= 4 * VECTOR) {
         z = crypt_vectors(sealing, key, z, &counters, data, 4);
@@ -240,7 +252,7 @@ INLINE __m128i finish_vectors(bool sealing, const struct osspi_gcm_key *key, str
     add_product(&sum, stream.z, load(osspi_gcm_power(key, powers + 4)));
     aes_end(key, 0, blocks, vectors);
 
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < vectors; i++) {
         const size_t left = len > VECTOR * i ? len - VECTOR * i : 0;
         __m512i x = crypt_some(sealing, blocks[i], data + VECTOR * i, _bzhi_u64(UINT64_MAX, left));
@@ -292,18 +304,23 @@ TARGET NOINLINE static __m128i seal_apart(const struct osspi_gcm_key *key, struc
     uint8_t *bytes = joint;
     size_t len = head + taken;
 
+    /* First: a sum of GHASH, which tells H, would be on the stack meanwhile, and stay there. */
+    if (head > 0) /* data may be NULL if there are none */
+        memcpy(joint, pieces->data + whole, head);
+    memcpy(joint + head, pieces->behind, taken);
     stream.z = seal_whole(key, stream.z, stream.counters, pieces->data, whole);
     stream.counters = count(stream.counters, (unsigned)(whole / OSSPI_GCM_BLOCK));
-    memcpy(joint, pieces->data + whole, head);
-    memcpy(joint + head, pieces->behind, taken);
     if (!to_the_end) {
         stream.z = seal_whole(key, stream.z, stream.counters, joint, VECTOR);
         stream.counters = count(stream.counters, VECTOR / OSSPI_GCM_BLOCK);
         bytes = pieces->behind + taken;
         len = pieces->behind_len - taken;
     }
-    const __m128i tag = crypt(true, key, stream, bytes, len);
-    memcpy(pieces->data + whole, joint, head);
+    __m128i tag = crypt(true, key, stream, bytes, len);
+    /* Now: what it is made of would be on the stack during the calls. */
+    __asm__("" : "+v"(tag));
+    if (head > 0)
+        memcpy(pieces->data + whole, joint, head);
     memcpy(pieces->behind, joint + head, taken);
     osspi_secure_zero(joint, sizeof(joint));
     return tag;

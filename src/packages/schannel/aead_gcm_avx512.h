@@ -18,6 +18,13 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,vaes,vpclmulqdq,aes,pclmul,bmi2")))
 #define INLINE OSSPI_GCM_INLINE TARGET
 
+/* What is not unrolled keeps its vectors in an array on the stack, slow and for all to find. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #define SWAP 0x4e /* of the 64-bit words of a lane, for _mm512_shuffle_epi32 */
 #define XOR3 0x96 /* for _mm512_ternarylogic_epi64 */
 
@@ -110,7 +117,7 @@ INLINE __m512i round_key(const struct osspi_gcm_key *key, unsigned round)
 /* The next counters in each vector. */
 INLINE void take_counters(__m512i *counters, __m512i *blocks, const unsigned vectors)
 {
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < vectors; i++) {
         blocks[i] = *counters;
         *counters = count(*counters, 4);
@@ -121,7 +128,7 @@ INLINE void aes_start(const struct osspi_gcm_key *key, __m512i *blocks, const un
 {
     const __m512i k = round_key(key, 0);
 
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < vectors; i++)
         blocks[i] = _mm512_xor_si512(counter_blocks(blocks[i]), k);
 }
@@ -131,7 +138,7 @@ INLINE void aes_round(const struct osspi_gcm_key *key, unsigned round, __m512i *
 {
     const __m512i k = round_key(key, round);
 
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < vectors; i++)
         blocks[i] = _mm512_aesenc_epi128(blocks[i], k);
 }
@@ -142,16 +149,16 @@ INLINE void aes_end(const struct osspi_gcm_key *key, const unsigned done, __m512
 {
     const unsigned rounds = osspi_gcm_rounds(key);
 
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned round = done + 1; round < 10; round++)
         aes_round(key, round, blocks, vectors);
     if (rounds > 10) {
-#pragma GCC unroll 16
+        UNROLL
         for (unsigned round = 10; round < 14; round++)
             aes_round(key, round, blocks, vectors);
     }
     const __m512i k = round_key(key, rounds);
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < vectors; i++)
         blocks[i] = _mm512_aesenclast_epi128(blocks[i], k);
 }

@@ -16,6 +16,7 @@
 
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/provider.h>
@@ -157,6 +158,12 @@ static size_t count_of(const OSSL_ALGORITHM *algorithms)
     return count;
 }
 
+/* Whoever makes a shard looks for this: it is to be tried again. */
+static void tell_no_memory(void)
+{
+    ERR_raise(ERR_LIB_PROV, ERR_R_MALLOC_FAILURE);
+}
+
 static bool fill_list(struct layer *layer, int operation)
 {
     int no_store = 0;
@@ -167,8 +174,10 @@ static bool fill_list(struct layer *layer, int operation)
     if (all == NULL || no_store != 0)
         return all == NULL;
     OSSL_ALGORITHM *list = osspi_alloc_array(count + 1, sizeof(*list));
-    if (list == NULL)
+    if (list == NULL) {
+        tell_no_memory();
         return false;
+    }
     layer->lists[operation] = list;
     for (size_t i = 0; i < count; i++) {
         if (!osspi_provider_passes(operation, &all[i]))
@@ -187,8 +196,10 @@ static struct layer *make_layer(OSSL_LIB_CTX *base)
 {
     struct layer *layer osspi_auto(free_layerp) = osspi_alloc(sizeof(*layer));
 
-    if (layer == NULL)
+    if (layer == NULL) {
+        tell_no_memory();
         return NULL;
+    }
     /* Kept until the process ends, like the shard. */
     layer->below = OSSL_PROVIDER_load(base, "default");
     if (layer->below == NULL)
@@ -196,8 +207,10 @@ static struct layer *make_layer(OSSL_LIB_CTX *base)
     layer->stands_in = osspi_provider_decodes_slowly();
     layer->context = layer->stands_in ? OSSL_PROVIDER_get0_provider_ctx(layer->below) : layer;
     layer->keys = layer->stands_in ? osspi_key_cache_new() : NULL;
-    if (layer->stands_in && layer->keys == NULL)
+    if (layer->stands_in && layer->keys == NULL) {
+        tell_no_memory();
         return NULL;
+    }
     for (int i = 1; i < OPERATIONS; i++) {
         if (!fill_list(layer, i))
             return NULL;

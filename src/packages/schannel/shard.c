@@ -204,6 +204,21 @@ static void take_indices(void)
     (void)OSSL_LIB_CTX_set0_default(previous);
 }
 
+/* OpenSSL passes over what it had no memory for, an algorithm or a key type, and remembers that it
+ * is not there: such a shard would refuse certificates for ever. */
+static bool has_all_memory(void)
+{
+    return osspi_tls_queue_status(SEC_E_OK) != SEC_E_INSUFFICIENT_MEMORY;
+}
+
+static bool has_cipher(OSSL_LIB_CTX *library, const char *name)
+{
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(library, name, NULL);
+
+    EVP_CIPHER_free(cipher);
+    return cipher != NULL;
+}
+
 /* One that is not there is no suite's either; false is a want of memory. */
 static bool fetch_aead_ciphers(struct osspi_shard *shard)
 {
@@ -215,7 +230,8 @@ static bool fetch_aead_ciphers(struct osspi_shard *shard)
 
     for (size_t i = 0; i < OSSPI_AEAD_KINDS; i++) {
         shard->aead_ciphers[i] = EVP_CIPHER_fetch(shard->libctx, names[i], NULL);
-        if (shard->aead_ciphers[i] == NULL && osspi_tls_queue_status(SEC_E_OK) != SEC_E_OK)
+        if (shard->aead_ciphers[i] == NULL &&
+            (!has_all_memory() || has_cipher(shard->base, names[i])))
             return false;
     }
     return true;
@@ -235,8 +251,7 @@ static bool make_library(struct osspi_shard *shard)
     OSSL_LIB_CTX *library = plain ? osspi_provider_wrap(shard->base) : NULL;
     if (library != NULL)
         shard->libctx = library;
-    ERR_clear_error();
-    return true;
+    return has_all_memory();
 }
 
 static bool fill_shard(struct osspi_shard *shard)
@@ -247,7 +262,7 @@ static bool fill_shard(struct osspi_shard *shard)
         return false;
     /* Also the proof that the providers are there: a shard without would be kept for ever. */
     shard->ticket_cipher = EVP_CIPHER_fetch(shard->libctx, "AES-256-CBC", NULL);
-    return shard->ticket_cipher != NULL && fetch_aead_ciphers(shard);
+    return shard->ticket_cipher != NULL && fetch_aead_ciphers(shard) && has_all_memory();
 }
 
 /* A worker that starts makes its shard and reads the trust store, ten milliseconds and more, while
