@@ -107,6 +107,8 @@ static void see_sent(struct osspi_tls *tls, int content_type, const uint8_t *byt
         tls->write_protected = true;
         break;
     case SSL3_RT_HANDSHAKE:
+        if (len > 0 && bytes[0] == SSL3_MT_FINISHED)
+            tls->finished_sent = true;
         if (len > 0 && bytes[0] == SSL3_MT_CERTIFICATE_REQUEST)
             tls->asked_for_certificate = true;
         break;

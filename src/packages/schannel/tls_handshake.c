@@ -18,16 +18,17 @@
 #include "packages/schannel/provider.h"
 #include "packages/schannel/tls_internal.h"
 
-static enum osspi_tls_step fail(struct osspi_tls *tls)
+/* finished: our Finished is in the flight that was made now. */
+static enum osspi_tls_step fail(struct osspi_tls *tls, bool finished)
 {
     /* The session we offered may be the reason; the next connection tries without one. */
     if (tls->offered_session && tls->failure != SEC_E_INSUFFICIENT_MEMORY) {
         const struct osspi_session_name name = {tls->session_owner, tls->target};
         osspi_session_forget(&name);
     }
-    /* Without an alert in it the flight stays here: a Finished would let the peer believe that all
-     * is well. */
-    if (!tls->alert_sent)
+    /* Only an alert may leave. A Finished would let the peer believe that all is well, and an alert
+     * behind it cannot be read without it. */
+    if (!tls->alert_sent || finished)
         osspi_tls_flight_sent(tls);
     return OSSPI_TLS_FAILED;
 }
@@ -121,7 +122,7 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
     tls->wants_blocking = tls->wants_credentials = false;
     if (len > 0 && (tls->suspended || !osspi_tls_feed(tls, record, len))) {
         osspi_tls_fail_with(tls, SEC_E_INVALID_TOKEN, "not one whole TLS record");
-        return fail(tls);
+        return fail(tls, false);
     }
 
     OSSPI_IN_SHARD(tls->config->shard);
@@ -131,12 +132,14 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
     __attribute__((unused)) struct osspi_secrets_scope secrets osspi_auto(osspi_secrets_end) =
         osspi_secrets_begin(osspi_tls_on_derived, tls);
     osspi_tls_errors_clear();
+    const bool finished_before = tls->finished_sent;
     const int done = SSL_do_handshake(tls->ssl);
     const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
     /* A read that found nothing is the only way to be asked for more. */
     const bool wants_input = error == SSL_ERROR_WANT_READ;
     tls->suspended = (tls->wants_blocking || tls->wants_credentials) && is_suspension(error);
     osspi_tls_note_finished(tls);
+    const bool finished = !finished_before && tls->finished_sent;
     const bool all_read = tls->in_len == 0;
     tls->in = NULL;
     tls->in_len = 0;
@@ -144,12 +147,12 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
         osspi_tls_fail_with(tls, SEC_E_ILLEGAL_MESSAGE, "the peer closed during the handshake");
     if (tls->no_memory || (done != 1 && !wants_input && !tls->suspended)) {
         osspi_tls_fail(tls, "SSL_do_handshake");
-        return fail(tls);
+        return fail(tls, finished);
     }
     osspi_tls_errors_clear();
     if (!all_read) {
         osspi_tls_fail_with(tls, SEC_E_INTERNAL_ERROR, "SSL_do_handshake left bytes of a record");
-        return fail(tls);
+        return fail(tls, finished);
     }
     if (tls->suspended)
         return tls->wants_credentials ? OSSPI_TLS_WANT_CREDENTIALS : OSSPI_TLS_WANT_BLOCKING;

@@ -108,6 +108,7 @@ struct osspi_tls {
     bool alert_received, alert_sent; /* fatal ones */
     uint8_t alert_in, alert_out;     /* their descriptions */
     bool write_protected;            /* what we send is under keys */
+    bool finished_sent;              /* our Finished was made */
 
     /* The handshake may stand still for what it has to wait for; see osspi_tls_want_blocking(). */
     bool may_block;             /* the call runs on the blocking lane */
