@@ -90,6 +90,38 @@ OSSPI_API SECURITY_STATUS OsspiRenewCredential(PCredHandle credential, PCCERT_CO
 /** The same, and a handshake without a certificate fails. */
 #define OSSPI_CLIENT_CERT_REQUIRE 0x00000002u
 
+/** For SetCredentialsAttributes and QueryCredentialsAttributes of a Schannel credential: an
+ * OsspiTlsOptions. What is off until a program asks for it, because it costs memory or safety. It
+ * holds for contexts that are made afterwards. */
+#define OSSPI_CRED_ATTR_TLS_OPTIONS 0x4F530001u
+
+/** OsspiTlsOptions.flags: TLS 1.2, both sides may renegotiate (RFC 5746 alone). */
+#define OSSPI_TLS_RENEGOTIATION 0x00000001u
+/** TLS 1.3: a client can be asked for a certificate after the handshake (RFC 8446, 4.6.2). */
+#define OSSPI_TLS_POST_HANDSHAKE_AUTH 0x00000002u
+/** TLS 1.3: data in the first flight of a resumed connection (RFC 8446, 2.3). An attacker can send
+ * them again: only for what may be done twice. */
+#define OSSPI_TLS_EARLY_DATA 0x00000004u
+
+typedef struct OsspiTlsOptions {
+    ULONG cbSize;             /* sizeof(OsspiTlsOptions) */
+    ULONG flags;              /* OSSPI_TLS_...; others: SEC_E_INVALID_PARAMETER */
+    ULONG max_early_data;     /* bytes a server takes, at most 16384; 0: 16384 */
+    ULONG max_renegotiations; /* of one connection, whoever began them; 0: 8 */
+} OsspiTlsOptions;
+
+/** For ApplyControlToken, like SCHANNEL_SESSION_TOKEN: the next leg without input makes a KeyUpdate
+ * (RFC 8446, 4.6.3). TLS 1.3 only, else SEC_E_UNSUPPORTED_FUNCTION. */
+#define OSSPI_SCHANNEL_KEY_UPDATE 0x4F530001u
+
+/** OsspiKeyUpdateToken.dwFlags: the peer is asked to update its key as well. */
+#define OSSPI_KEY_UPDATE_REQUEST 0x00000001u
+
+typedef struct OsspiKeyUpdateToken {
+    DWORD dwTokenType; /* OSSPI_SCHANNEL_KEY_UPDATE */
+    DWORD dwFlags;
+} OsspiKeyUpdateToken;
+
 /** One file of a folder of certificates, or the folder itself. */
 typedef struct OsspiStoreFile {
     ULONG cbSize;                       /* sizeof(OsspiStoreFile) of the library */

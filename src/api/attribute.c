@@ -8,6 +8,7 @@
  */
 #include "api/attribute.h"
 
+#include <opensspi.h>
 #include <schannel.h>
 #include <string.h>
 
@@ -114,6 +115,7 @@ static const struct osspi_shape credential_shapes[] = {
     PLAIN(SECPKG_ATTR_SUPPORTED_PROTOCOLS, SecPkgCred_SupportedProtocols),
     PLAIN(SECPKG_ATTR_CLIENT_CERT_POLICY, SecPkgCred_ClientCertPolicy),
     PLAIN(SECPKG_ATTR_SESSION_TICKET_KEYS, SecPkgCred_SessionTicketKeys),
+    PLAIN(OSSPI_CRED_ATTR_TLS_OPTIONS, OsspiTlsOptions),
 };
 /* clang-format on */
 

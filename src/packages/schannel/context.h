@@ -107,8 +107,16 @@ struct osspi_handshake {
     char lane_class[OSSPI_CLASS_NAME_SIZE];   /* guarded by lane_lock; "": the CPU lane */
 };
 
+/** What travels in a context's tokens. */
+enum osspi_schannel_kind {
+    OSSPI_KIND_STREAM,   /* TLS records */
+    OSSPI_KIND_MESSAGES, /* handshake messages of TLS 1.3, for QUIC; leg_message.c */
+    OSSPI_KIND_DATAGRAM  /* DTLS; leg_datagram.c */
+};
+
 struct osspi_schannel_context {
-    bool server;                     /* constant after the first leg, with the three below */
+    enum osspi_schannel_kind kind; /* constant after the first leg, with the four below */
+    bool server;
     bool verifies;                   /* the peer's certificate is verified by us */
     bool name_is_ip;                 /* of a target that is normalised */
     bool has_name;                   /* target is normalised; else it is as the first leg gave it */

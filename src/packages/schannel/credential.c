@@ -8,6 +8,7 @@
  * Requests that cannot be honoured are refused, with the statuses that AcquireCredentialsHandle
  * has. Looking for a certificate by its hash reads files, so that goes on on the blocking lane.
  */
+#include <opensspi.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -314,6 +315,20 @@ static bool has_certificate(struct osspi_schannel_credential *own)
     return state.identities->count > 0;
 }
 
+static SECURITY_STATUS tls_options(struct osspi_schannel_credential *own, OsspiTlsOptions *options)
+{
+    struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
+
+    osspi_credential_state_get(own, &state);
+    *options = (OsspiTlsOptions){
+        .cbSize = sizeof(*options),
+        .flags = state.options.flags,
+        .max_early_data = state.options.max_early_data,
+        .max_renegotiations = state.options.max_renegotiations,
+    };
+    return SEC_E_OK;
+}
+
 SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credential,
                                                 uint32_t attribute, void *buffer, size_t size)
 {
@@ -335,6 +350,10 @@ SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credent
             return SEC_E_BUFFER_TOO_SMALL;
         ((SecPkgCred_SupportedProtocols *)buffer)->grbitProtocol = protocol_bits(config);
         return SEC_E_OK;
+    case OSSPI_CRED_ATTR_TLS_OPTIONS:
+        if (size < sizeof(OsspiTlsOptions))
+            return SEC_E_BUFFER_TOO_SMALL;
+        return tls_options(credential->data, buffer);
     case SECPKG_CRED_ATTR_NAMES:
         return has_certificate(credential->data) ? SEC_E_UNSUPPORTED_FUNCTION
                                                  : SEC_E_NO_CREDENTIALS;

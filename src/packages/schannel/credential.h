@@ -75,6 +75,13 @@ struct osspi_client_policy {
     uint32_t flags_off, flags_on; /* SCH_CRED_...: what changes of the credential's */
 };
 
+/** OSSPI_CRED_ATTR_TLS_OPTIONS: what is off until the application asks for it. */
+struct osspi_tls_options {
+    uint32_t flags;              /* OSSPI_TLS_ */
+    uint32_t max_early_data;     /* bytes; server */
+    uint32_t max_renegotiations; /* of one connection */
+};
+
 /** TLS configuration of one shard (defined in shard.c). */
 struct osspi_tls_config;
 
@@ -86,6 +93,7 @@ struct osspi_credential_state {
     struct osspi_identity_set *identities; /* never NULL once acquired */
     struct osspi_ticket_ring *tickets;     /* NULL: the process's keys */
     struct osspi_client_policy policy;
+    struct osspi_tls_options options;
 };
 
 struct osspi_schannel_credential {

@@ -206,12 +206,38 @@ static SECURITY_STATUS set_policy(struct osspi_schannel_credential *own,
     return osspi_tls_credential_change(own, &state);
 }
 
+#define TLS_OPTIONS            (OSSPI_TLS_RENEGOTIATION | OSSPI_TLS_POST_HANDSHAKE_AUTH | OSSPI_TLS_EARLY_DATA)
+#define EARLY_DATA_MAX         16384u
+#define RENEGOTIATIONS_DEFAULT 8u
+
+static SECURITY_STATUS set_options(struct osspi_schannel_credential *own,
+                                   const OsspiTlsOptions *options)
+{
+    struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
+
+    if (options->cbSize != sizeof(*options) || (options->flags & ~TLS_OPTIONS) ||
+        options->max_early_data > EARLY_DATA_MAX)
+        return SEC_E_INVALID_PARAMETER;
+    OSSPI_UNCANCELLED;
+    OSSPI_LOCKED(&own->change_lock);
+    osspi_credential_state_get(own, &state);
+    state.options = (struct osspi_tls_options){
+        .flags = options->flags,
+        .max_early_data = options->max_early_data > 0 ? options->max_early_data : EARLY_DATA_MAX,
+        .max_renegotiations =
+            options->max_renegotiations > 0 ? options->max_renegotiations : RENEGOTIATIONS_DEFAULT,
+    };
+    return osspi_tls_credential_change(own, &state);
+}
+
 SECURITY_STATUS osspi_schannel_set_credential(struct osspi_credential *credential,
                                               uint32_t attribute, const void *buffer, size_t size)
 {
     struct osspi_schannel_credential *own = credential->data;
 
-    (void)size; /* checked by src/api: both structures have one size */
+    (void)size; /* checked by src/api: each structure has one size */
+    if (attribute == OSSPI_CRED_ATTR_TLS_OPTIONS)
+        return set_options(own, buffer);
     if (!own->config->server)
         return SEC_E_UNSUPPORTED_FUNCTION;
     switch (attribute) {

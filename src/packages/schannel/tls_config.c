@@ -242,6 +242,7 @@ static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
     config->set = osspi_identity_set_ref(state->identities);
     config->tickets = osspi_ticket_ring_ref(state->tickets);
     config->policy = state->policy;
+    config->options = state->options;
     memcpy(config->policy_context, credential->session_context, sizeof(config->policy_context));
     config->shard = osspi_shard_get(shard);
     if (config->shard == NULL)

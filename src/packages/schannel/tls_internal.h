@@ -63,12 +63,13 @@ struct osspi_tls_config {
     uint32_t flags;       /* SCH_CRED_... */
     bool verify_may_wait; /* verifying a peer may ask the network; set when it is built */
     uint32_t lifespan_s;
-    uint64_t generation;            /* of the credential's state; the four below belong to it */
+    uint64_t generation;            /* of the credential's state; the five below belong to it */
     uint64_t credential_id;         /* names the client's sessions */
     struct osspi_identity_set *set; /* a reference */
     const struct osspi_materials *materials; /* the set's in this shard */
     struct osspi_ticket_ring *tickets;       /* a reference; NULL: the process's keys */
     struct osspi_client_policy policy;
+    struct osspi_tls_options options;
     uint8_t policy_context[32];  /* the credential's part of the session id context */
     uint8_t session_context[32]; /* with the certificates that are presented by default */
     struct osspi_tls_offer offer;
