@@ -148,37 +148,47 @@ typedef struct _SEC_WINNT_CREDUI_CONTEXT {
     PUNICODE_STRING TargetName;
 } SEC_WINNT_CREDUI_CONTEXT, *PSEC_WINNT_CREDUI_CONTEXT;
 
-/* --- Helpers. Their strings are NUL-terminated in every mode --- */
+/* --- Helpers. Their strings are NUL-terminated in every mode ---
+ *
+ * They read every form. What they make is one block in the form EX2, its texts in UTF-16, whatever
+ * came in; free it with SspiFreeAuthIdentity, which wipes it. Bytes (ANSI) are UTF-8. Statuses, of
+ * all of them: SEC_E_OK; SEC_E_INVALID_PARAMETER: a pointer is NULL that must not be, or the
+ * identity is malformed (lengths without memory, neither or both encodings, offsets beyond its end,
+ * no UTF-8, a NUL in a name, a text of more than 32,767 units); SEC_E_INSUFFICIENT_MEMORY. On
+ * failure outputs are NULL. Thread-safe; none blocks. */
 
-/** Makes an identity of three strings; free it with SspiFreeAuthIdentity. */
+/** Makes an identity of user, domain and password; NULL: none, which is not the same as empty. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY SspiEncodeStringsAsAuthIdentity(
     PCWSTR pszUserName, PCWSTR pszDomainName, PCWSTR pszPackedCredentialsString,
     PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppAuthIdentity);
-/** The reverse; free each string with SspiLocalFree. */
+/** The reverse; free each string with SspiLocalFree. SEC_E_UNSUPPORTED_FUNCTION: its credentials
+ * are encrypted, or no password. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY
 SspiEncodeAuthIdentityAsStrings(PSEC_WINNT_AUTH_IDENTITY_OPAQUE pAuthIdentity, PCWSTR *ppszUserName,
                                 PCWSTR *ppszDomainName, PCWSTR *ppszPackedCredentialsString);
-/** SEC_E_OK if the identity is well formed, SEC_E_INVALID_PARAMETER if not. */
+/** SEC_E_OK if the identity is well formed. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY
 SspiValidateAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData);
-/** Copies an identity; free the copy with SspiFreeAuthIdentity. */
+/** Copies an identity. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY SspiCopyAuthIdentity(
     PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData, PSEC_WINNT_AUTH_IDENTITY_OPAQUE *AuthDataCopy);
-/** Wipes and frees an identity; NULL is allowed. */
+/** Wipes and frees an identity that these helpers made; others and NULL are left alone. */
 OSSPI_API VOID SEC_ENTRY SspiFreeAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData);
 /** Wipes the secret parts of an identity; NULL is allowed. */
 OSSPI_API VOID SEC_ENTRY SspiZeroAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData);
 /** Frees what these helpers allocate, except identities; NULL is allowed. */
 OSSPI_API VOID SEC_ENTRY SspiLocalFree(PVOID DataBuffer);
-/** Tells whether two identities name the same user, and whether they are the same in all. */
+/** Tells whether two identities name the same user (in any case of ASCII letters), and whether they
+ * are the same in all: password, packages and flags too. A NULL identity is the caller's own and
+ * like another NULL; either output may be NULL. Secrets are compared in constant time. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY SspiCompareAuthIdentities(
     PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity1, PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity2,
     PBOOLEAN SameSuppliedUser, PBOOLEAN SameSuppliedIdentity);
-/** Flattens an identity to bytes; free them with SspiLocalFree. */
+/** Flattens an identity to bytes, secret included; free them with SspiLocalFree. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY
 SspiMarshalAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity, ULONG *AuthIdentityLength,
                         char **AuthIdentityByteArray);
-/** The reverse; every offset is checked against AuthIdentityLength. */
+/** The reverse, for bytes from anywhere: every offset is checked against AuthIdentityLength. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY
 SspiUnmarshalAuthIdentity(ULONG AuthIdentityLength, char *AuthIdentityByteArray,
                           PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppAuthIdentity);
@@ -203,11 +213,14 @@ OSSPI_API SECURITY_STATUS SEC_ENTRY SspiPrepareForCredWrite(
     PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity, PCWSTR pszTargetName,
     PULONG pCredmanCredentialType, PCWSTR *ppszCredmanTargetName, PCWSTR *ppszCredmanUserName,
     PUCHAR *ppCredentialBlob, PULONG pCredentialBlobSize);
-/** Makes a copy of an identity that forbids one package. */
+/** Makes a copy of an identity, or one of NULL (the caller's own), that forbids one package:
+ * "!name" in its package list, in the place of what the list said of it. Names and lists have at
+ * most 1,024 characters. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY
 SspiExcludePackage(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity, PCWSTR pszPackageName,
                    PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppNewAuthIdentity);
-/** Cuts the host name out of a service principal name; free it with SspiLocalFree. */
+/** Cuts the host name out of "service/host[:port][/name][@REALM]" or "host"; free it with
+ * SspiLocalFree. SEC_E_INVALID_PARAMETER: there is none. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY SspiGetTargetHostName(PCWSTR pszTargetName, PWSTR *pszHostName);
 /** Tells whether a failed logon should lead to a prompt. */
 OSSPI_API BOOLEAN SEC_ENTRY SspiIsPromptingNeeded(ULONG ErrorOrNtStatus);

@@ -9,20 +9,16 @@
 #include <sspi.h>
 
 #include "base/memory.h"
+#include "core/auth_identity.h"
 #include "core/buffers.h"
-
-#define SEALED_FLAGS \
-    (SEC_WINNT_AUTH_IDENTITY_FLAGS_PROCESS_ENCRYPTED | \
-     SEC_WINNT_AUTH_IDENTITY_FLAGS_SYSTEM_PROTECTED | \
-     SEC_WINNT_AUTH_IDENTITY_FLAGS_USER_PROTECTED | \
-     SEC_WINNT_AUTH_IDENTITY_FLAGS_SYSTEM_ENCRYPTED)
 
 static size_t character_size(ULONG flags)
 {
     return flags & SEC_WINNT_AUTH_IDENTITY_UNICODE ? sizeof(WCHAR) : sizeof(char);
 }
 
-/* The one form whose secret stands at an offset: only inside what it says is its own. */
+/* The one form whose secret stands at an offset: only inside what it says is its own. It has none
+ * afterwards. */
 static void wipe_packed(SEC_WINNT_AUTH_IDENTITY_EX2 *identity)
 {
     size_t end = (size_t)identity->PackedCredentialsOffset + identity->PackedCredentialsLength;
@@ -30,6 +26,8 @@ static void wipe_packed(SEC_WINNT_AUTH_IDENTITY_EX2 *identity)
     if (end <= identity->cbStructureLength)
         osspi_secure_zero((char *)identity + identity->PackedCredentialsOffset,
                           identity->PackedCredentialsLength);
+    identity->PackedCredentialsOffset = 0;
+    identity->PackedCredentialsLength = 0;
 }
 
 VOID SspiZeroAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData)
@@ -73,16 +71,15 @@ BOOLEAN SspiIsAuthIdentityEncrypted(PSEC_WINNT_AUTH_IDENTITY_OPAQUE EncryptedAut
         flags = identity->AuthId_w.Flags;
         break;
     }
-    return (flags & SEALED_FLAGS) != 0;
+    return (flags & OSSPI_AUTH_SEALED) != 0;
 }
 
-/* No function of this library makes an identity yet, so there is none to free. */
+/* Freeing wipes. A pointer that is not ours is left alone, here and below. */
 VOID SspiFreeAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData)
 {
-    (void)AuthData;
+    (void)osspi_context_buffer_free(AuthData);
 }
 
-/* A pointer that is not ours is left alone. */
 VOID SspiLocalFree(PVOID DataBuffer)
 {
     (void)osspi_context_buffer_free(DataBuffer);

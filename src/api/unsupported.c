@@ -133,51 +133,7 @@ SECURITY_STATUS SaslGetContextOption(PCtxtHandle ContextHandle, ULONG Option, PV
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-/* ---- identities ---- */
-
-SECURITY_STATUS SspiEncodeStringsAsAuthIdentity(PCWSTR pszUserName, PCWSTR pszDomainName,
-                                                PCWSTR pszPackedCredentialsString,
-                                                PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppAuthIdentity)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiEncodeAuthIdentityAsStrings(PSEC_WINNT_AUTH_IDENTITY_OPAQUE pAuthIdentity,
-                                                PCWSTR *ppszUserName, PCWSTR *ppszDomainName,
-                                                PCWSTR *ppszPackedCredentialsString)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiValidateAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiCopyAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData,
-                                     PSEC_WINNT_AUTH_IDENTITY_OPAQUE *AuthDataCopy)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiCompareAuthIdentities(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity1,
-                                          PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity2,
-                                          PBOOLEAN SameSuppliedUser, PBOOLEAN SameSuppliedIdentity)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiMarshalAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
-                                        ULONG *AuthIdentityLength, char **AuthIdentityByteArray)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiUnmarshalAuthIdentity(ULONG AuthIdentityLength, char *AuthIdentityByteArray,
-                                          PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppAuthIdentity)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
+/* ---- secrets of identities that only their maker can read ---- */
 
 SECURITY_STATUS SspiEncryptAuthIdentity(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthData)
 {
@@ -200,13 +156,6 @@ SECURITY_STATUS SspiDecryptAuthIdentityEx(ULONG Options,
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
-SECURITY_STATUS SspiExcludePackage(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
-                                   PCWSTR pszPackageName,
-                                   PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppNewAuthIdentity)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
 /* ---- stored credentials and prompts ---- */
 
 SECURITY_STATUS SspiPrepareForCredRead(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
@@ -220,11 +169,6 @@ SECURITY_STATUS SspiPrepareForCredWrite(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIden
                                         PCWSTR pszTargetName, PULONG pCredmanCredentialType,
                                         PCWSTR *ppszCredmanTargetName, PCWSTR *ppszCredmanUserName,
                                         PUCHAR *ppCredentialBlob, PULONG pCredentialBlobSize)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SspiGetTargetHostName(PCWSTR pszTargetName, PWSTR *pszHostName)
 {
     return SEC_E_UNSUPPORTED_FUNCTION;
 }

@@ -193,6 +193,35 @@ static void write_protocols(void)
     write_bytes("alpn", "bare", bare, sizeof(bare));
 }
 
+/* An identity with all there is, and one with nothing. */
+static void write_identities(void)
+{
+    static uint16_t user[] = u"user", domain[] = u"domain", password[] = u"pass",
+                    packages[] = u"kerberos,!ntlm";
+    SEC_WINNT_AUTH_IDENTITY_EXW identities[2] = {
+        {SEC_WINNT_AUTH_IDENTITY_VERSION, sizeof(identities[0]), user, 4, domain, 6, password, 4,
+         SEC_WINNT_AUTH_IDENTITY_UNICODE, packages, 14},
+        {SEC_WINNT_AUTH_IDENTITY_VERSION, sizeof(identities[0]), NULL, 0, NULL, 0, NULL, 0,
+         SEC_WINNT_AUTH_IDENTITY_UNICODE, NULL, 0},
+    };
+    struct peer_stream pieces[2] = {0}, seed = {0};
+
+    for (int i = 0; i < 2; i++) {
+        ULONG len = 0;
+        char *bytes = NULL;
+
+        TEST_REQUIRE_EQUAL(SspiMarshalAuthIdentity(&identities[i], &len, &bytes), SEC_E_OK);
+        peer_push(&pieces[i], bytes, len);
+        SspiLocalFree(bytes);
+    }
+    push_piece(&seed, &pieces[0]);
+    peer_push(&seed, pieces[1].bytes, pieces[1].len);
+    write_seed("identity", "both", &seed);
+    for (int i = 0; i < 2; i++)
+        peer_clear(&pieces[i]);
+    peer_clear(&seed);
+}
+
 static void write_names(void)
 {
     static const char *const names[] = {
@@ -308,6 +337,7 @@ int main(int argc, char **argv)
     write_protocols();
     write_contents();
     write_names();
+    write_identities();
     printf("%u of the recorded handshakes led to a connection\n", established);
     return established > 60 ? 0 : 1;
 }

@@ -26,7 +26,7 @@ struct random_rows {
     const struct random_rows name = {array, sizeof(array) / sizeof((array)[0])}
 
 extern const struct random_rows random_async_rows, random_call_rows, random_certificate_rows,
-    random_chain_rows, random_context_rows, random_credential_rows, random_kernel_rows,
-    random_queue_rows, random_store_rows, random_unsupported_rows;
+    random_chain_rows, random_context_rows, random_credential_rows, random_identity_rows,
+    random_kernel_rows, random_queue_rows, random_store_rows, random_unsupported_rows;
 
 #endif

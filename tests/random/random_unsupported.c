@@ -38,28 +38,17 @@ REFUSED(SaslInitializeSecurityContextW, NULL, NULL, NULL, 0, 0, 0, NULL, 0, NULL
 REFUSED(SaslAcceptSecurityContext, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL);
 REFUSED(SaslSetContextOption, NULL, 0, NULL, 0);
 REFUSED(SaslGetContextOption, NULL, 0, NULL, 0, NULL);
-REFUSED(SspiEncodeStringsAsAuthIdentity, NULL, NULL, NULL, NULL);
-REFUSED(SspiEncodeAuthIdentityAsStrings, NULL, NULL, NULL, NULL);
-REFUSED(SspiValidateAuthIdentity, NULL);
-REFUSED(SspiCopyAuthIdentity, NULL, NULL);
-REFUSED(SspiCompareAuthIdentities, NULL, NULL, NULL, NULL);
-REFUSED(SspiMarshalAuthIdentity, NULL, NULL, NULL);
-REFUSED(SspiUnmarshalAuthIdentity, 0, NULL, NULL);
 REFUSED(SspiEncryptAuthIdentity, NULL);
 REFUSED(SspiEncryptAuthIdentityEx, 0, NULL);
 REFUSED(SspiDecryptAuthIdentity, NULL);
 REFUSED(SspiDecryptAuthIdentityEx, 0, NULL);
-REFUSED(SspiExcludePackage, NULL, NULL, NULL);
 REFUSED(SspiPrepareForCredRead, NULL, NULL, NULL, NULL);
 REFUSED(SspiPrepareForCredWrite, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-REFUSED(SspiGetTargetHostName, NULL, NULL);
 REFUSED(SspiPromptForCredentialsA, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0);
 REFUSED(SspiPromptForCredentialsW, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0);
 REFUSED(SspiGetCredUIContext, NULL, NULL, NULL, NULL, NULL);
 REFUSED(SspiUpdateCredentials, NULL, NULL, 0, NULL);
 REFUSED(SspiUnmarshalCredUIContext, NULL, 0, NULL);
-REFUSED(SslGetServerIdentity, NULL, 0, NULL, NULL, 0);
-REFUSED(SslGetExtensions, NULL, 0, NULL, 0, NULL, SCH_EXTENSIONS_OPTIONS_NONE);
 
 /* Those that answer FALSE, nothing, or zero. */
 
@@ -111,28 +100,17 @@ static const struct random_row rows[] = {
     ROW(SaslAcceptSecurityContext),
     ROW(SaslSetContextOption),
     ROW(SaslGetContextOption),
-    ROW(SspiEncodeStringsAsAuthIdentity),
-    ROW(SspiEncodeAuthIdentityAsStrings),
-    ROW(SspiValidateAuthIdentity),
-    ROW(SspiCopyAuthIdentity),
-    ROW(SspiCompareAuthIdentities),
-    ROW(SspiMarshalAuthIdentity),
-    ROW(SspiUnmarshalAuthIdentity),
     ROW(SspiEncryptAuthIdentity),
     ROW(SspiEncryptAuthIdentityEx),
     ROW(SspiDecryptAuthIdentity),
     ROW(SspiDecryptAuthIdentityEx),
-    ROW(SspiExcludePackage),
     ROW(SspiPrepareForCredRead),
     ROW(SspiPrepareForCredWrite),
-    ROW(SspiGetTargetHostName),
     ROW(SspiPromptForCredentialsA),
     ROW(SspiPromptForCredentialsW),
     ROW(SspiGetCredUIContext),
     ROW(SspiUpdateCredentials),
     ROW(SspiUnmarshalCredUIContext),
-    ROW(SslGetServerIdentity),
-    ROW(SslGetExtensions),
     ROW(SslCrackCertificate),
     ROW(SslGenerateKeyPair),
     ROW(SslGetDefaultIssuers),

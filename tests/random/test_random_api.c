@@ -29,10 +29,9 @@ TEST_FORKS_WITH_THREADS;
 /* The first three have locks that another thread may hold while a third one forks, or wait for
  * calls. */
 static const struct random_rows *const table[] = {
-    &random_async_rows,       &random_queue_rows,       &random_chain_rows,
-    &random_call_rows,        &random_certificate_rows, &random_context_rows,
-    &random_credential_rows,  &random_kernel_rows,      &random_store_rows,
-    &random_unsupported_rows,
+    &random_async_rows,       &random_queue_rows,   &random_chain_rows,       &random_call_rows,
+    &random_certificate_rows, &random_context_rows, &random_credential_rows,  &random_identity_rows,
+    &random_kernel_rows,      &random_store_rows,   &random_unsupported_rows,
 };
 #define NOT_IN_CHILD 3u
 #define TABLES       (sizeof(table) / sizeof(table[0]))

@@ -52,6 +52,11 @@ LIST(decrypt, SEC_E_INCOMPLETE_MESSAGE, SEC_I_CONTEXT_EXPIRED, SEC_I_RENEGOTIATE
      SEC_E_ILLEGAL_MESSAGE, SEC_E_ALGORITHM_MISMATCH, SEC_E_CONTEXT_EXPIRED);
 LIST(signature, SEC_E_INVALID_TOKEN, SEC_E_QOP_NOT_SUPPORTED, SEC_E_MESSAGE_ALTERED,
      SEC_E_OUT_OF_SEQUENCE, SEC_E_CONTEXT_EXPIRED);
+/* Without a handle. */
+LIST(hello, SEC_E_OK, SEC_E_INVALID_PARAMETER, SEC_E_INCOMPLETE_MESSAGE, SEC_E_ILLEGAL_MESSAGE,
+     SEC_E_UNSUPPORTED_FUNCTION);
+LIST(identity, SEC_E_OK, SEC_E_INVALID_PARAMETER, SEC_E_INSUFFICIENT_MEMORY,
+     SEC_E_UNSUPPORTED_FUNCTION);
 LIST(setting, SEC_E_BUFFER_TOO_SMALL, SEC_E_CONTEXT_EXPIRED);
 LIST(package, SEC_E_SECPKG_NOT_FOUND);
 LIST(import, SEC_E_SECPKG_NOT_FOUND, SEC_E_UNKNOWN_CREDENTIALS, SEC_E_NO_CREDENTIALS,
@@ -124,10 +129,19 @@ static const struct row rows[] = {
     {"SecLookupAccount", {&unsupported}},
     {"SetContextAttributes", {&usual, &setting}},
     {"SetCredentialsAttributes", {&usual, &attribute}},
-    {"SslGetExtensions", {&unsupported}},
-    {"SslGetServerIdentity", {&unsupported}},
+    {"SslGetExtensions", {&hello}},
+    {"SslGetServerIdentity", {&hello}},
+    {"SspiCompareAuthIdentities", {&identity}},
+    {"SspiCopyAuthIdentity", {&identity}},
+    {"SspiEncodeAuthIdentityAsStrings", {&identity}},
+    {"SspiEncodeStringsAsAuthIdentity", {&identity}},
+    {"SspiExcludePackage", {&identity}},
+    {"SspiGetTargetHostName", {&identity}},
+    {"SspiMarshalAuthIdentity", {&identity}},
     {"SspiReinitAsyncContext", {&reinit}},
     {"SspiSetAsyncNotifyCallback", {&handle_or_parameter}},
+    {"SspiUnmarshalAuthIdentity", {&identity}},
+    {"SspiValidateAuthIdentity", {&identity}},
     {"Sspi...Async", {&queued}},
     {"VerifySignature", {&usual, &signature}},
 };
