@@ -8,9 +8,9 @@
  * and a connection goes by a delete whose callback frees the async context: nothing waits. (main
  * does, for its process must not end first; a driver's entry point would return.)
  *
- * QUIC's message mode (ISC_REQ_MESSAGES: keys handed out, no records) is not in this release, and a
- * leg with that flag answers SEC_E_UNSUPPORTED_FUNCTION. So these are TLS records, cut into CRYPTO
- * frames that travel through memory between two ends in this process, a client's and a server's.
+ * The legs are in message mode: tokens are handshake messages, and keys for packets come with them.
+ * Here these travel as CRYPTO frames through memory, between a client's and a server's end in this
+ * process, in one order and without packets; http3.c is about what a real stack does with secrets.
  * SSL_CERT_FILE names the root. With ABORT n every n-th connection is torn down in its handshake.
  */
 #define SECURITY_KERNEL
@@ -25,7 +25,7 @@
 #include <opensspi.h>
 #include <schannel.h>
 
-enum { FRAME_SIZE = 1200, CRYPTO_SIZE = 16384 };
+enum { FRAME_SIZE = 1200, CRYPTO_SIZE = 16384, SECRETS = 4 };
 
 struct connection;
 
@@ -37,8 +37,10 @@ struct end {
     bool server, busy, established;
     SspiAsyncContext *call;
     CtxtHandle context;
-    SecBuffer in[2], token;
+    SecBuffer in[3], out[1 + SECRETS];
     SecBufferDesc input, output;
+    SEC_FLAGS flags;
+    _Alignas(SEC_TRAFFIC_SECRETS) uint8_t secrets[SECRETS][sizeof(SEC_TRAFFIC_SECRETS) + 64];
     ULONG granted;
     size_t have, given, fresh; /* bytes of inbound; given to the leg; that none has seen */
     unsigned char inbound[CRYPTO_SIZE];
@@ -77,6 +79,7 @@ static void release(struct connection *connection)
     pthread_mutex_destroy(&connection->lock);
     SspiFreeAsyncContext(connection->client.call);
     SspiFreeAsyncContext(connection->server.call);
+    explicit_bzero(connection, sizeof(*connection)); /* there are secrets in it */
     free(connection);
     if (atomic_fetch_add(&gone, 1) + 1 == count)
         sem_post(&over);
@@ -144,11 +147,17 @@ static void start_leg(struct end *end)
     SECURITY_STATUS status;
     if (end->busy || end->connection->closing)
         return;
-    end->in[0] = (SecBuffer){(ULONG)end->have, SECBUFFER_TOKEN, end->inbound};
-    end->in[1] = (SecBuffer){0, SECBUFFER_EMPTY, NULL}; /* a place for EXTRA */
-    end->token = (SecBuffer){0, SECBUFFER_TOKEN, NULL};
-    end->input = (SecBufferDesc){SECBUFFER_VERSION, 2, end->in};
-    end->output = (SecBufferDesc){SECBUFFER_VERSION, 1, &end->token};
+    end->flags.Flags = ISC_REQ_MESSAGES; /* the same bit for both sides */
+    end->in[0] = (SecBuffer){sizeof(end->flags), SECBUFFER_FLAGS, &end->flags};
+    end->in[1] = (SecBuffer){(ULONG)end->have, SECBUFFER_TOKEN, end->inbound};
+    end->in[2] = (SecBuffer){0, SECBUFFER_EMPTY, NULL}; /* a place for EXTRA */
+    end->out[0] = (SecBuffer){0, SECBUFFER_TOKEN, NULL};
+    for (int i = 0; i < SECRETS; i++)
+        end->out[1 + i] =
+            (SecBuffer){sizeof(end->secrets[i]), SECBUFFER_TRAFFIC_SECRETS, end->secrets[i]};
+    /* A client's first leg has no token. */
+    end->input = (SecBufferDesc){SECBUFFER_VERSION, end->server || known ? 3 : 1, end->in};
+    end->output = (SecBufferDesc){SECBUFFER_VERSION, 1 + SECRETS, end->out};
     end->given = end->have;
     end->fresh = 0;
     end->busy = true;
@@ -164,7 +173,7 @@ static void start_leg(struct end *end)
     else
         status = SspiInitializeSecurityContextAsyncW(
             end->call, &client_credential, known, &target, ISC_REQ_ALLOCATE_MEMORY, 0, 0,
-            known ? &end->input : NULL, 0, &end->context, &end->output, &end->granted, NULL);
+            &end->input, 0, &end->context, &end->output, &end->granted, NULL);
     if (status == SEC_E_OK)
         return;
     end->busy = false; /* refused: no callback comes. The caller's reference is still there */
@@ -188,8 +197,8 @@ static void on_frame(struct end *end, const void *bytes, size_t len)
 static void send_frames(struct end *from)
 {
     struct end *to = from->server ? &from->connection->client : &from->connection->server;
-    const unsigned char *bytes = from->token.pvBuffer;
-    for (size_t left = bytes ? from->token.cbBuffer : 0; left > 0 && !to->connection->closing;) {
+    const unsigned char *bytes = from->out[0].pvBuffer;
+    for (size_t left = bytes ? from->out[0].cbBuffer : 0; left > 0 && !to->connection->closing;) {
         size_t len = left < FRAME_SIZE ? left : FRAME_SIZE;
         on_frame(to, bytes, len);
         bytes += len;
@@ -200,7 +209,7 @@ static void send_frames(struct end *from)
 /* The bytes that the leg took leave; a leg that lacked some took none. */
 static void consume(struct end *end, SECURITY_STATUS status)
 {
-    size_t extra = end->in[1].BufferType == SECBUFFER_EXTRA ? end->in[1].cbBuffer : 0;
+    size_t extra = end->in[2].BufferType == SECBUFFER_EXTRA ? end->in[2].cbBuffer : 0;
     size_t taken = status == SEC_E_INCOMPLETE_MESSAGE ? 0 : end->given - extra;
     memmove(end->inbound, end->inbound + taken, end->have - taken);
     end->have -= taken;
@@ -221,6 +230,7 @@ static void on_leg_done(SspiAsyncContext *call, void *data)
         close_connection(connection, status);
     } else {
         consume(end, status);
+        /* Here a stack takes end->secrets and makes packet keys of them. */
         end->established = status == SEC_E_OK;
         send_frames(end);
         if (abort_every != 0 && connection->number % abort_every == 0 && end->server)
@@ -230,8 +240,8 @@ static void on_leg_done(SspiAsyncContext *call, void *data)
         else if (more && (end->fresh > 0 || (end->have > 0 && status == SEC_I_CONTINUE_NEEDED)))
             start_leg(end);
     }
-    FreeContextBuffer(end->token.pvBuffer);
-    end->token.pvBuffer = NULL;
+    FreeContextBuffer(end->out[0].pvBuffer);
+    end->out[0].pvBuffer = NULL;
     release(connection);
 }
 

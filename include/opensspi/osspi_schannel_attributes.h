@@ -5,8 +5,9 @@
  * alone.
  *
  * The caller owns the outer structure; a pointer that a query puts into it is freed with
- * FreeContextBuffer. Two attributes have no structure: REMOTE_CERT_CONTEXT and LOCAL_CERT_CONTEXT
- * write a PCCERT_CONTEXT, for CertFreeCertificateContext.
+ * FreeContextBuffer. Some attributes have no structure: REMOTE_CERT_CONTEXT and LOCAL_CERT_CONTEXT
+ * write a PCCERT_CONTEXT, for CertFreeCertificateContext; REMOTE_CERT_CHAIN a PCCERT_CHAIN_CONTEXT,
+ * for CertFreeCertificateChain; SERIALIZED_REMOTE_CERT_CONTEXT and its _INPROC a CERT_BLOB.
  */
 #ifndef OPENSSPI_OSSPI_SCHANNEL_ATTRIBUTES_H
 #define OPENSSPI_OSSPI_SCHANNEL_ATTRIBUTES_H

@@ -73,7 +73,7 @@
 #define SECPKG_ATTR_CIPHER_INFO                           0x64 /* SecPkgContext_CipherInfo */
 #define SECPKG_ATTR_EAP_PRF_INFO                          0x65
 #define SECPKG_ATTR_SUPPORTED_SIGNATURES                  0x66
-#define SECPKG_ATTR_REMOTE_CERT_CHAIN                     0x67
+#define SECPKG_ATTR_REMOTE_CERT_CHAIN                     0x67 /* PCCERT_CHAIN_CONTEXT */
 #define SECPKG_ATTR_UI_INFO                               0x68
 #define SECPKG_ATTR_EARLY_START                           0x69
 /* set: SecPkgContext_KeyingMaterialInfo */
@@ -89,8 +89,8 @@
 #define SECPKG_ATTR_CERT_CHECK_RESULT_INPROC              0x72
 /* credential: SecPkgCred_SessionTicketKeys */
 #define SECPKG_ATTR_SESSION_TICKET_KEYS                   0x73
-#define SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC 0x74
-#define SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT        0x75
+#define SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC 0x74 /* CERT_BLOB */
+#define SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT        0x75 /* CERT_BLOB */
 
 /* --- Credentials: versions, formats, limits, dwFlags; control tokens --- */
 #define UNISP_RPC_ID                                 14

@@ -62,15 +62,17 @@ OSSPI_API BOOL SslEmptyCacheW(LPWSTR pszTargetName, DWORD dwFlags);
 /**
  * Finds the server name in a raw ClientHello.
  *
- * @param ClientHello        [in] the record as it came
- * @param ClientHelloSize    bytes of it
- * @param ServerIdentity     [out] the name inside ClientHello, not NUL-terminated
+ * @param ClientHello        [in] the record as it came, or the records
+ * @param ClientHelloSize    bytes of it; what comes behind the message is not looked at
+ * @param ServerIdentity     [out] the name inside ClientHello, not NUL-terminated and as the client
+ *                           wrote it; NULL = it names none
  * @param ServerIdentitySize [out] its bytes
  * @param Flags              0
- * @retval SEC_E_OK                 found
- * @retval SEC_E_INVALID_PARAMETER  a pointer is NULL
- * @retval SEC_E_INCOMPLETE_MESSAGE more bytes are needed
- * @retval SEC_E_INVALID_TOKEN      it is not a ClientHello
+ * @retval SEC_E_OK                   it is a whole ClientHello
+ * @retval SEC_E_INVALID_PARAMETER    a pointer is NULL, or Flags is not 0
+ * @retval SEC_E_INCOMPLETE_MESSAGE   more bytes are needed
+ * @retval SEC_E_ILLEGAL_MESSAGE      it is not a ClientHello
+ * @retval SEC_E_UNSUPPORTED_FUNCTION the name is not in one piece: a record ends inside it
  */
 OSSPI_API SECURITY_STATUS SslGetServerIdentity(PBYTE ClientHello, DWORD ClientHelloSize,
                                                PBYTE *ServerIdentity, PDWORD ServerIdentitySize,
@@ -79,10 +81,12 @@ OSSPI_API SECURITY_STATUS SslGetServerIdentity(PBYTE ClientHello, DWORD ClientHe
 /**
  * Finds extensions in a raw ClientHello.
  *
- * @param genericExtensions [in,out] ExtensionType says which are wanted; the rest is filled in
- * @param bytesToRead       [out] with SEC_E_INCOMPLETE_MESSAGE: how many bytes the message has in
- *                          all
- * @return as SslGetServerIdentity
+ * @param genericExtensions [in,out] ExtensionType says which are wanted; the rest is filled in:
+ *                          pExtData points into clientHello, NULL = the client did not send it
+ * @param bytesToRead       [out] bytes of the message and what frames it; with
+ *                          SEC_E_INCOMPLETE_MESSAGE as many as there have to be at least
+ * @param flags             SCH_NO_RECORD_HEADER: it begins with the handshake message's header
+ * @return as SslGetServerIdentity; nothing is told then
  */
 OSSPI_API SECURITY_STATUS SslGetExtensions(const BYTE *clientHello, DWORD clientHelloByteSize,
                                            SCH_EXTENSION_DATA *genericExtensions,

@@ -163,6 +163,10 @@ ChangeAccountPasswordA(SEC_CHAR *pszPackageName, SEC_CHAR *pszDomainName, SEC_CH
  * @retval SEC_E_INSUFFICIENT_MEMORY           the caller's TOKEN or ALERT buffer is too small;
  *                                             nothing was consumed (message mode:
  *                                             SEC_E_BUFFER_TOO_SMALL)
+ * @retval SEC_E_EXT_BUFFER_TOO_SMALL          an extension does not fit; cbBuffer says what it
+ *                                             takes, call again with the same input
+ * @retval SEC_E_INSUFFICIENT_BUFFERS          too few buffers for what there is to say (secrets,
+ *                                             extensions); call again with more
  * @retval SEC_E_INVALID_TOKEN                 malformed input or no usable buffer
  * @retval SEC_E_UNSUPPORTED_FUNCTION          a flag the package refuses
  * @retval SEC_E_WRONG_PRINCIPAL               the peer is not pszTargetName, or none was given

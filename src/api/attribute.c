@@ -3,8 +3,7 @@
 /*
  * Shapes of the attribute structures; see attribute.h. Constant tables, thread-safe.
  *
- * Attributes of variable size (KEYING_MATERIAL_INPROC and its kind, KDC_PROXY_SETTINGS) have no
- * row.
+ * Attributes of variable size (KDC_PROXY_SETTINGS) have no row.
  */
 #include "api/attribute.h"
 
@@ -95,7 +94,7 @@ static const struct osspi_shape context_shapes[] = {
     PLAIN(SECPKG_ATTR_CIPHER_INFO, SecPkgContext_CipherInfo),
     PLAIN(SECPKG_ATTR_EAP_PRF_INFO, SecPkgContext_EapPrfInfo),
     PLAIN(SECPKG_ATTR_SUPPORTED_SIGNATURES, SecPkgContext_SupportedSignatures),
-    PLAIN(SECPKG_ATTR_REMOTE_CERT_CHAIN, void *),
+    PLAIN(SECPKG_ATTR_REMOTE_CERT_CHAIN, PCCERT_CHAIN_CONTEXT),
     PLAIN(SECPKG_ATTR_UI_INFO, SecPkgContext_UiInfo),
     PLAIN(SECPKG_ATTR_EARLY_START, SecPkgContext_EarlyStart),
     PLAIN(SECPKG_ATTR_KEYING_MATERIAL_INFO, SecPkgContext_KeyingMaterialInfo),
@@ -103,6 +102,9 @@ static const struct osspi_shape context_shapes[] = {
     PLAIN(SECPKG_ATTR_SRTP_PARAMETERS, SecPkgContext_SrtpParameters),
     PLAIN(SECPKG_ATTR_TOKEN_BINDING, SecPkgContext_TokenBinding),
     PLAIN(SECPKG_ATTR_CERT_CHECK_RESULT, SecPkgContext_CertificateValidationResult),
+    PLAIN(SECPKG_ATTR_KEYING_MATERIAL_INPROC, SecPkgContext_KeyingMaterial_Inproc),
+    PLAIN(SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, CERT_BLOB),
+    PLAIN(SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, CERT_BLOB),
     PLAIN(SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, SecPkgContext_CertificateValidationResult),
 };
 

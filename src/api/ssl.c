@@ -72,19 +72,6 @@ VOID SslGenerateRandomBits(PUCHAR pRandomData, LONG cRandomData)
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-SECURITY_STATUS SslGetServerIdentity(PBYTE ClientHello, DWORD ClientHelloSize,
-                                     PBYTE *ServerIdentity, PDWORD ServerIdentitySize, DWORD Flags)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS SslGetExtensions(const BYTE *clientHello, DWORD clientHelloByteSize,
-                                 SCH_EXTENSION_DATA *genericExtensions, BYTE genericExtensionsCount,
-                                 DWORD *bytesToRead, SchGetExtensionsOptions flags)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
 BOOL SslCrackCertificate(PUCHAR pbCertificate, DWORD cbCertificate, DWORD dwFlags,
                          PX509Certificate *ppCertificate)
 {

@@ -138,6 +138,47 @@ static SECURITY_STATUS ask_all(struct peer_end *end)
     return SEC_E_OK;
 }
 
+/* Those that leave one pointer, where it is. */
+static SECURITY_STATUS ask_one(struct peer_end *end, ULONG attribute, size_t at)
+{
+    void *buffer[8] = {NULL};
+    SECURITY_STATUS status = ask(end, attribute, buffer);
+
+    if (status == SEC_E_OK) {
+        TEST_REQUIRE(buffer[at] != NULL);
+        FreeContextBuffer(buffer[at]);
+    }
+    return status;
+}
+
+static SECURITY_STATUS ask_more(struct peer_end *end)
+{
+    static const struct {
+        ULONG attribute;
+        size_t at;
+    } ones[] = {{SECPKG_ATTR_NAMES, 0},
+                {SECPKG_ATTR_AUTHORITY, 0},
+                {SECPKG_ATTR_PROTO_INFO, 0},
+                {SECPKG_ATTR_TARGET_INFORMATION, 1},
+                {SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, 1},
+                {SECPKG_ATTR_SUPPORTED_SIGNATURES, 1},
+                {SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, 1},
+                {SECPKG_ATTR_APP_DATA, 1}};
+    SecPkgContext_SessionAppData data = {0, 5, (PBYTE) "bytes"};
+    PCCERT_CHAIN_CONTEXT chain = NULL;
+    SECURITY_STATUS status;
+
+    now->arm();
+    status = SetContextAttributesW(&end->context, SECPKG_ATTR_APP_DATA, &data, sizeof(data));
+    now->disarm();
+    for (size_t i = 0; status == SEC_E_OK && i < sizeof(ones) / sizeof(ones[0]); i++)
+        status = ask_one(end, ones[i].attribute, ones[i].at);
+    if (status == SEC_E_OK)
+        status = ask(end, SECPKG_ATTR_REMOTE_CERT_CHAIN, &chain);
+    CertFreeCertificateChain(chain);
+    return status;
+}
+
 SECURITY_STATUS memory_tell(struct peer_end *from, struct peer_end *to)
 {
     uint8_t bytes[600];
@@ -199,6 +240,8 @@ static SECURITY_STATUS walk(struct peer_pair *pair, DWORD protocols, const char 
     peer_established(&pair->client);
     peer_established(&pair->server);
     status = ask_all(&pair->client);
+    if (status == SEC_E_OK)
+        status = ask_more(&pair->client);
     if (status == SEC_E_OK)
         status = memory_tell(&pair->client, &pair->server);
     if (status == SEC_E_OK)

@@ -199,7 +199,8 @@ static void s2_8_supported_things_are_told_in_all_forms(const struct peer_form *
         assert_int_equal(strengths.dwMaximumCipherStrength, 256);
         assert_int_equal(
             query(server, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &versions, sizeof(versions)), SEC_E_OK);
-        assert_int_equal(versions.grbitProtocol, SP_PROT_TLS1_2_SERVER | SP_PROT_TLS1_3_SERVER);
+        assert_int_equal(versions.grbitProtocol,
+                         SP_PROT_TLS1_2_SERVER | SP_PROT_TLS1_3_SERVER | SP_PROT_DTLS1_2_SERVER);
         assert_int_equal(query(server, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &versions, 3),
                          SEC_E_BUFFER_TOO_SMALL);
         assert_int_equal(query(server, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &versions, 5),

@@ -598,6 +598,110 @@ class QuicStyle(unittest.TestCase):
         self.assertIn("SEC_E_NO_CREDENTIALS", error)
 
 
+def udp_port():
+    """A port that was free a moment ago: gtlsserver cannot choose one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class QuicServer:
+    """ngtcp2's server with GnuTLS, for the length of a with statement."""
+
+    def __init__(self, site, *options, certificate="server"):
+        self.site, self.options, self.certificate = site, options, certificate
+
+    def __enter__(self):
+        self.port = udp_port()
+        self.log = tempfile.TemporaryFile("w+b")
+        self.process = subprocess.Popen(
+            ["gtlsserver", "-d", self.site, *self.options, "127.0.0.1", str(self.port),
+             cert(f"{self.certificate}.key"), cert(f"{self.certificate}.pem")],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        end = time.monotonic() + PATIENCE
+        place = f":{self.port:04X} "
+        while time.monotonic() < end and self.process.poll() is None:
+            if place in Path("/proc/net/udp").read_text(): # it does not say that it listens
+                return self
+            time.sleep(0.02)
+        self.__exit__(None, None, None)
+        raise AssertionError(f"gtlsserver does not start:\n{self.said}")
+
+    def __exit__(self, kind, value, trace):
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.said = os.pread(self.log.fileno(), 1 << 22, 0).decode("utf-8", "replace")
+        self.log.close()
+
+
+class Http3(unittest.TestCase):
+    """Against gtlsserver: ngtcp2 and nghttp3 with GnuTLS."""
+
+    def setUp(self):
+        self.site = Path(tempfile.mkdtemp(prefix="examples-"))
+        self.addCleanup(shutil.rmtree, self.site)
+        (self.site / "big").write_bytes(random.Random(1).randbytes(300000))
+        (self.site / "index.html").write_text("a page\n")
+
+    def succeeds(self, server, host="localhost", path="/", expected=b"a page\n"):
+        code, out, error = client("http3", host, server.port, path)
+        self.assertEqual(code, 0, error)
+        self.assertEqual(out, expected)
+        self.assertIn("HTTP/3 200", error)
+
+    def test_pages(self):
+        for certificate in ["server", "server-rsa"]:
+            with QuicServer(self.site, certificate=certificate) as server:
+                self.succeeds(server)
+                self.succeeds(server, path="/big", expected=(self.site / "big").read_bytes())
+                self.succeeds(server, host="127.0.0.1")
+
+    def test_ciphers(self):
+        start = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+"
+        for name in ["AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"]:
+            with QuicServer(self.site, f"--ciphers={start}{name}") as server:
+                self.succeeds(server, path="/big", expected=(self.site / "big").read_bytes())
+
+    def test_another_group_is_asked_for(self):
+        with QuicServer(self.site, "--groups=-GROUP-ALL:+GROUP-SECP384R1") as server:
+            self.succeeds(server)
+
+    def test_addresses_are_validated(self):
+        with QuicServer(self.site, "-V") as server:
+            self.succeeds(server)
+
+    def test_a_certificate_is_asked_for(self):
+        with QuicServer(self.site, "--verify-client") as server:
+            code, _, error = client("http3", "localhost", server.port)
+            self.assertEqual(code, 1)
+            self.assertIn("closed the connection: 0x174", error) # certificate_required
+
+    def test_no_such_page(self):
+        with QuicServer(self.site) as server:
+            code, out, error = client("http3", "localhost", server.port, "/none")
+            self.assertEqual(code, 1)
+            self.assertIn("HTTP/3 404", error)
+            self.assertIn(b"404", out)
+
+    def test_certificates_that_are_refused(self):
+        for certificate, ca, alert, words in [("server", "otherca.pem", 48, "no root"),
+                                              ("expired", "ca.pem", 45, "expired"),
+                                              ("wrongname", "ca.pem", 42, "name")]:
+            with QuicServer(self.site, certificate=certificate) as server:
+                code, _, error = client("http3", "localhost", server.port, ca=ca)
+                self.assertEqual(code, 1)
+                self.assertIn(words, error)
+            self.assertIn(f"CRYPTO_ERROR(0x{0x100 + alert:x})", server.said)
+
+    def test_nobody_is_there(self):
+        code, _, error = client("http3", "localhost", udp_port())
+        self.assertEqual(code, 1, error)
+
+
 class Port(unittest.TestCase):
     """examples/port: speaks TLS 1.2 only, as its original does."""
 
@@ -628,7 +732,10 @@ class Port(unittest.TestCase):
 
 
 CASES = {"epoll_echo": EpollEcho, "io_uring_server": IoUringServer, "uv_client": UvClient,
-         "blocking": Blocking, "multi_leg": MultiLeg, "quic_style": QuicStyle, "port": Port}
+         "blocking": Blocking, "multi_leg": MultiLeg, "quic_style": QuicStyle, "port": Port,
+         "http3": Http3}
+# Beside openssl and curl.
+PEERS = {"http3": ["gtlsserver"]}
 
 
 def skip(why, must):
@@ -645,7 +752,9 @@ def main():
     FOLDER, name = Path(sys.argv[1]).resolve(), sys.argv[2]
     if not (FOLDER / name).exists():
         return skip(f"{name} was not built", True)
-    missing = [peer for peer in ["openssl", "curl"] if not shutil.which(peer)]
+    os.environ["PATH"] += ":/usr/sbin" # where Debian has some of the servers
+    missing = [peer for peer in ["openssl", "curl", *PEERS.get(name, [])]
+               if not shutil.which(peer)]
     if missing:
         return skip(f"missing peers: {missing}", True)
     if name == "io_uring_server":

@@ -136,6 +136,32 @@ static void record_foreign_hellos(void)
     }
 }
 
+/* The same with a name, in each form that fuzz_hello.c reads. */
+static void record_named_hellos(void)
+{
+    static const int versions[] = {0, TLS1_2_VERSION, TLS1_3_VERSION};
+    char name[64];
+
+    for (size_t i = 0; i < 3 * 3; i++) {
+        const uint8_t form = (uint8_t)(i % 3), head[] = {form, 0, 0, 16, 0, 29};
+        struct peer_stream seed = {0}, hello = {0};
+        struct raw_peer raw;
+
+        fuzz_reseed(3);
+        raw_open(&raw, false, versions[i / 3], NULL);
+        TEST_REQUIRE(SSL_set_tlsext_host_name(raw.ssl, "server.test") == 1);
+        SSL_do_handshake(raw.ssl);
+        raw_take(&raw, &hello);
+        raw_close(&raw);
+        peer_push(&seed, head, form == 2 ? 6 : 5);
+        peer_push(&seed, hello.bytes + (form ? 5 : 0), hello.len - (form ? 5 : 0));
+        snprintf(name, sizeof(name), "openssl-%zu", i);
+        write_seed("hello", name, &seed);
+        peer_clear(&hello);
+        peer_clear(&seed);
+    }
+}
+
 /* ---- seeds that are orders, not bytes from a wire ---- */
 
 static void write_bytes(const char *target, const char *name, const void *bytes, size_t len)
@@ -268,6 +294,27 @@ static void write_names(void)
     }
 }
 
+/* Steps between two ends over UDP; see fuzz_dtls.c. First a whole handshake, or none; then all of
+ * them in some order, with what they take. */
+static void write_datagram_steps(void)
+{
+    static const uint8_t calm[] = {0, 200, 200, 2, 3, 2, 3, 2, 3, 22, 40, 0, 23, 40, 0, 2, 3};
+    static const uint8_t small[] = {6, 0, 0, 2, 3, 20, 21, 3, 2, 2, 3, 2, 22, 9, 0, 3, 24, 1, 0, 0};
+    uint64_t state = 20260102;
+    uint8_t bytes[96];
+    char name[64];
+
+    write_bytes("dtls", "calm", calm, sizeof(calm));
+    write_bytes("dtls", "small", small, sizeof(small));
+    for (unsigned i = 0; i < 60; i++) {
+        for (size_t at = 0; at < sizeof(bytes); at++)
+            bytes[at] = (uint8_t)(test_random(&state) % (i % 2 ? 40 : 256));
+        bytes[0] = (uint8_t)(i % 8);
+        snprintf(name, sizeof(name), "steps-%02u", i);
+        write_bytes("dtls", name, bytes, sizeof(bytes));
+    }
+}
+
 /* Contents of records: how it is sealed, its length, and the contents; see fuzz_post.c. */
 static void write_contents(void)
 {
@@ -314,6 +361,88 @@ static void write_contents(void)
     }
 }
 
+/* Orders about a handshake without records; see fuzz_message.c. Each order is about one flight. */
+static void write_messages(void)
+{
+    static const struct {
+        const char *name;
+        uint8_t orders[24];
+        size_t len;
+    } pieces[] = {
+        {"genuine", {9, 9, 9, 9}, 4},
+        {"cut", {0, 40, 0, 90, 0, 3, 0, 1, 0, 0, 1, 0, 0, 100, 0, 0, 1, 0, 0, 7, 0}, 21},
+        {"changed-hello", {1, 5, 0, 1}, 4},
+        {"changed-flight", {9, 1, 250, 0, 128}, 5},
+        {"changed-finished", {9, 9, 1, 20, 0, 1}, 6},
+        {"twice", {2}, 1},
+        {"flight-twice", {9, 2}, 2},
+        {"lost", {9, 3, 9, 9}, 4},
+        {"key-update", {9, 9, 9, 4, 24, 1, 1, 0}, 8},
+        {"end-of-early-data", {9, 9, 4, 5, 1, 0}, 6},
+        {"ticket", {9, 9, 9, 9, 9, 4, 4, 1, 8, 0, 0, 28, 32, 0, 0, 0, 0}, 17},
+        {"request", {9, 9, 9, 9, 9, 4, 13, 1, 3, 0, 0, 0}, 12},
+        {"huge", {9, 4, 11, 255, 0}, 5},
+        {"truncated", {9, 6, 60, 0, 9, 9}, 6},
+    };
+    char name[64];
+
+    for (uint8_t options = 0; options < 64; options = (uint8_t)(options * 2 + 1)) {
+        for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+            const uint8_t head[4] = {(uint8_t)(i % FUZZ_CLIENTS), (uint8_t)(i % FUZZ_SERVERS),
+                                     options, (uint8_t)(options ^ (i & 1))};
+            struct peer_stream seed = {0};
+
+            peer_push(&seed, head, sizeof(head));
+            peer_push(&seed, pieces[i].orders, pieces[i].len);
+            snprintf(name, sizeof(name), "%s-%u", pieces[i].name, options);
+            write_seed("message", name, &seed);
+            peer_clear(&seed);
+        }
+    }
+}
+
+/* Buffers of extensions, good and bad; see fuzz_extension.c. */
+static void write_extensions(void)
+{
+    static const uint8_t send[] = {0x39, 0,   1,   0,   0,   0,   0,   0,   10,  0,
+                                   'p',  'a', 'r', 'a', 'm', 'e', 't', 'e', 'r', 's'};
+    static const uint8_t wanted[] = {0, 0, 0, 0, 1, 0, 0, 0, 0x39, 0xFE, 8, 0};
+    static const uint8_t two[] = {0, 0, 0, 0, 2, 0, 0, 0, 0x39, 0xFE, 8, 0, 0x39, 0, 8, 0};
+    static const uint8_t extra[][12] = {
+        {0xFE, 0x39, 0, 2, 'a', 'b'},         /* one more */
+        {0xFE, 0x39, 0, 0, 0xFE, 0x39, 0, 0}, /* twice */
+        {0, 0x39, 0, 1, 'x'},                 /* one that is there */
+        {0xFE, 0x39, 0xFF, 0xFF, 'a'},        /* longer than the message */
+        {0, 0x2B, 0, 3, 2, 3, 4},             /* supported_versions again */
+        {0, 0x2D, 0, 2, 1, 1, 0, 0x29, 0, 0}, /* a pre_shared_key without any */
+    };
+    static const size_t extra_len[] = {6, 8, 5, 5, 7, 10};
+    char name[64];
+
+    for (unsigned i = 0; i < 128; i += 5) {
+        const bool server = (i & 2) != 0;
+        struct peer_stream seed = {0}, own = {0}, list = {0};
+        const uint8_t options = (uint8_t)i;
+
+        peer_push(&own, send, sizeof(send));
+        own.bytes[2] = server ? 8 : 1;
+        peer_push(&list, i % 3 ? wanted : two, i % 3 ? sizeof(wanted) : sizeof(two));
+        list.bytes[10] = server ? 1 : 8;
+        if (i % 7 == 3)
+            own.bytes[8]++; /* says that it is longer */
+        peer_push(&seed, &options, 1);
+        push_piece(&seed, &own);
+        push_piece(&seed, &list);
+        if (i % 4 == 0 || i % 10 == 5)
+            peer_push(&seed, extra[i / 4 % 6], extra_len[i / 4 % 6]);
+        snprintf(name, sizeof(name), "buffers-%03u", i);
+        write_seed("extension", name, &seed);
+        peer_clear(&seed);
+        peer_clear(&own);
+        peer_clear(&list);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -328,13 +457,17 @@ int main(int argc, char **argv)
         record_all(false);
     }
     record_foreign_hellos();
+    record_named_hellos();
     write_handshakes();
     write_orders("decrypt", 24, 60, 16);
     write_orders("control", 24, 60, 6);
     write_orders("acquire", 40, 120, 255);
     write_orders("acquire", 40, 120, 9);
     write_orders("async", 24, 80, 64);
+    write_datagram_steps();
     write_protocols();
+    write_messages();
+    write_extensions();
     write_contents();
     write_names();
     write_identities();

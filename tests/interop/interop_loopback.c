@@ -21,6 +21,15 @@ __attribute__((visibility("default"))) listen_function listen;
 
 __attribute__((visibility("default"))) void setbuf(FILE *file, char *buffer);
 
+static void tell_address(int fd)
+{
+    struct sockaddr_in here = {0};
+    socklen_t len = sizeof(here);
+
+    if (getsockname(fd, (struct sockaddr *)&here, &len) == 0 && here.sin_family == AF_INET)
+        fprintf(stderr, "ACCEPT 127.0.0.1:%u\n", ntohs(here.sin_port));
+}
+
 __attribute__((constructor)) static void print_lines(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -41,6 +50,8 @@ int bind(int fd, const struct sockaddr *address, socklen_t len)
         struct sockaddr_in four;
         struct sockaddr_in6 six;
     } here;
+    int type = 0, result;
+    socklen_t type_len = sizeof(type);
 
     if (len > sizeof(here))
         return next(fd, address, len);
@@ -49,18 +60,19 @@ int bind(int fd, const struct sockaddr *address, socklen_t len)
         here.four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     else if (here.any.sa_family == AF_INET6)
         here.six.sin6_addr = in6addr_loopback;
-    return next(fd, &here.any, len);
+    result = next(fd, &here.any, len);
+    if (result == 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 &&
+        type == SOCK_DGRAM)
+        tell_address(fd); /* nobody will listen on it */
+    return result;
 }
 
 int listen(int fd, int backlog)
 {
     listen_function *next = (listen_function *)dlsym(RTLD_NEXT, "listen");
-    struct sockaddr_in here = {0};
-    socklen_t len = sizeof(here);
     int result = next(fd, backlog);
 
-    if (result == 0 && getsockname(fd, (struct sockaddr *)&here, &len) == 0 &&
-        here.sin_family == AF_INET)
-        fprintf(stderr, "ACCEPT 127.0.0.1:%u\n", ntohs(here.sin_port));
+    if (result == 0)
+        tell_address(fd);
     return result;
 }

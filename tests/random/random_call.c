@@ -94,6 +94,38 @@ static void call_empty_cache_w(struct random_thread *thread)
     (void)SslEmptyCacheW((LPWSTR)RANDOM_OF(thread, names), 0);
 }
 
+/* A genuine hello, whole or cut, and damaged at times. */
+static DWORD make_hello(struct random_thread *thread)
+{
+    DWORD len = (DWORD)random_world.hello_len;
+
+    memcpy(thread->out, random_world.hello, len);
+    if (random_chance(thread, 50))
+        thread->out[random_below(thread, len)] = (uint8_t)random_below(thread, 256);
+    return random_chance(thread, 70) ? len : random_below(thread, len);
+}
+
+static void call_server_identity(struct random_thread *thread)
+{
+    PBYTE name;
+    DWORD size, len = make_hello(thread);
+
+    contract_require("SslGetServerIdentity",
+                     SslGetServerIdentity(thread->out, len, &name, random_chance(thread, 90) ? &size : NULL,
+                                          random_below(thread, 2)));
+}
+
+static void call_extensions(struct random_thread *thread)
+{
+    SCH_EXTENSION_DATA wanted[2] = {{.ExtensionType = 0},
+                                    {.ExtensionType = (WORD)random_below(thread, 60)}};
+    DWORD whole, len = make_hello(thread);
+
+    contract_require("SslGetExtensions",
+                     SslGetExtensions(thread->out, len, wanted, 2, &whole,
+                                      (SchGetExtensionsOptions)random_below(thread, 3)));
+}
+
 static void call_random_bits(struct random_thread *thread)
 {
     SslGenerateRandomBits(thread->out, (LONG)random_below(thread, 100) - 10);
@@ -170,6 +202,8 @@ static const struct random_row rows[] = {
     {"SslEmptyCacheA", call_empty_cache_a, 2},
     {"SslEmptyCacheW", call_empty_cache_w, 2},
     {"SslGenerateRandomBits", call_random_bits, 1},
+    {"SslGetExtensions", call_extensions, 1},
+    {"SslGetServerIdentity", call_server_identity, 1},
     {"SspiZeroAuthIdentity", call_zero_identity, 1},
     {"SspiIsAuthIdentityEncrypted", call_is_encrypted, 1},
     {"SspiFreeAuthIdentity", call_free_identity, 1},

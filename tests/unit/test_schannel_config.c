@@ -165,7 +165,7 @@ static void enabled_protocols_choose_versions(void **state)
         {SP_PROT_TLS1_0 | SP_PROT_TLS1_3, false, SEC_E_OK, 0x0304, 0x0304},
         {SP_PROT_TLS1_0 | SP_PROT_TLS1_1, false, SEC_E_OK, 0x0301, 0x0302},
         {SP_PROT_SSL3, false, SEC_E_ALGORITHM_MISMATCH, 0, 0},
-        {SP_PROT_DTLS1_2, false, SEC_E_ALGORITHM_MISMATCH, 0, 0},
+        {SP_PROT_DTLS1_0, false, SEC_E_ALGORITHM_MISMATCH, 0, 0},
         {SP_PROT_DTLS1_2_SERVER | SP_PROT_TLS1_2_CLIENT, false, SEC_E_ALGORITHM_MISMATCH, 0, 0},
     };
 

@@ -79,8 +79,8 @@ static void s3_2_flags_that_cannot_be_honoured_are_refused(void **state)
          SEC_E_UNKNOWN_CREDENTIALS},
         {SCH_CRED_REVOCATION_CHECK_CHAIN, SEC_E_OK},
         {SCH_CRED_IGNORE_REVOCATION_OFFLINE | SCH_CRED_IGNORE_NO_REVOCATION_CHECK, SEC_E_OK},
-        {SCH_USE_PRESHAREDKEY_ONLY, SEC_E_UNKNOWN_CREDENTIALS},
-        {SCH_USE_DTLS_ONLY, SEC_E_ALGORITHM_MISMATCH},
+        {SCH_USE_PRESHAREDKEY_ONLY, SEC_E_OK},
+        {SCH_USE_DTLS_ONLY, SEC_E_OK},
         {SCH_ALLOW_NULL_ENCRYPTION | SCH_USE_STRONG_CRYPTO | SCH_SEND_AUX_RECORD, SEC_E_OK},
         {SCH_CRED_NO_SYSTEM_MAPPER | SCH_CRED_MEMORY_STORE_CERT, SEC_E_OK},
         {SCH_CRED_CACHE_ONLY_URL_RETRIEVAL_ON_CREATE | SCH_CRED_SNI_CREDENTIAL, SEC_E_OK},
@@ -163,7 +163,8 @@ static void s2_8_attributes_tell_what_was_settled(void **state)
     assert_int_equal(
         QueryCredentialsAttributesA(&end.credential, SECPKG_ATTR_SUPPORTED_PROTOCOLS, &protocols),
         SEC_E_OK);
-    assert_int_equal(protocols.grbitProtocol, SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT);
+    assert_int_equal(protocols.grbitProtocol,
+                     SP_PROT_TLS1_2_CLIENT | SP_PROT_TLS1_3_CLIENT | SP_PROT_DTLS1_2_CLIENT);
     assert_int_equal(
         QueryCredentialsAttributesA(&end.credential, SECPKG_ATTR_CIPHER_STRENGTHS, &strengths),
         SEC_E_OK);

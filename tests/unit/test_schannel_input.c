@@ -160,7 +160,7 @@ static void input_buffers_follow_their_rules(void **state)
     SecBuffer two[] = {{3, SECBUFFER_TOKEN, bytes}, {3, SECBUFFER_TOKEN, bytes}};
     SecBuffer skipped[] = {{3, SECBUFFER_CHANNEL_BINDINGS, bytes},
                            {3, SECBUFFER_PKG_PARAMS, bytes}};
-    SecBuffer refused[] = {{3, SECBUFFER_PRESHARED_KEY, bytes}};
+    SecBuffer refused[] = {{3, SECBUFFER_SESSION_TICKET, bytes}};
 
     (void)state;
     assert_int_equal(parse(NULL, 0, &input), SEC_E_OK);

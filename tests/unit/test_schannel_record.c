@@ -431,7 +431,7 @@ static void tickets_are_not_waited_for_without_end(void **state)
     connect_both(&both, false, suites[0], 0);
     we_get(&both, "a");
     assert_non_null(both.own->tls);
-    both.own->tickets->until = 1; /* long ago */
+    both.own->later->until = 1; /* long ago */
     we_get(&both, "b");
     assert_null(both.own->tls);
     end_both(&both);

@@ -8,7 +8,7 @@
  */
 #include "base/clock.h"
 #include "base/memory.h"
-#include "packages/schannel/context.h"
+#include "packages/schannel/leg_datagram.h"
 
 static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
 {
@@ -23,10 +23,12 @@ static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
 
 static SECURITY_STATUS stream_sizes(struct osspi_schannel_context *sc, void *buffer)
 {
+    if (sc->kind == OSSPI_KIND_MESSAGES) /* there are no records */
+        return SEC_E_UNSUPPORTED_FUNCTION;
     *(SecPkgContext_StreamSizes *)buffer = (SecPkgContext_StreamSizes){
         .cbHeader = sc->record->sizes.header,
         .cbTrailer = sc->record->sizes.trailer,
-        .cbMaximumMessage = sc->record->sizes.maximum,
+        .cbMaximumMessage = osspi_schannel_maximum(sc),
         .cBuffers = 4,
         .cbBlockSize = sc->record->sizes.block,
     };
@@ -36,19 +38,19 @@ static SECURITY_STATUS stream_sizes(struct osspi_schannel_context *sc, void *buf
 static SECURITY_STATUS flags(struct osspi_schannel_context *sc, void *buffer)
 {
     /* The low half, as the call that asked returned it. */
-    ((SecPkgContext_Flags *)buffer)->Flags = (ULONG)sc->granted;
+    ((SecPkgContext_Flags *)buffer)->Flags = (ULONG)osspi_schannel_granted(sc);
     return SEC_E_OK;
 }
 
 static SECURITY_STATUS lifespan(struct osspi_schannel_context *sc, void *buffer)
 {
+    const int64_t end = osspi_schannel_facts(sc)->peer_not_after;
     SecPkgContext_Lifespan *span = buffer;
 
     span->tsStart.QuadPart = (LONGLONG)osspi_local_filetime_from_unix(sc->since);
     span->tsExpiry.QuadPart = (LONGLONG)OSSPI_FILETIME_NEVER;
-    if (sc->facts.peer_not_after < INT64_MAX)
-        span->tsExpiry.QuadPart =
-            (LONGLONG)osspi_local_filetime_from_unix(sc->facts.peer_not_after);
+    if (end < INT64_MAX)
+        span->tsExpiry.QuadPart = (LONGLONG)osspi_local_filetime_from_unix(end);
     return SEC_E_OK;
 }
 
@@ -59,6 +61,22 @@ static const struct {
 } answers[] = {
     {SECPKG_ATTR_SIZES, sizeof(SecPkgContext_Sizes), sizes},
     {SECPKG_ATTR_STREAM_SIZES, sizeof(SecPkgContext_StreamSizes), stream_sizes},
+    {SECPKG_ATTR_NAMES, sizeof(SecPkgContext_NamesA), osspi_attribute_names},
+    {SECPKG_ATTR_AUTHORITY, sizeof(SecPkgContext_AuthorityA), osspi_attribute_authority},
+    {SECPKG_ATTR_PROTO_INFO, sizeof(SecPkgContext_ProtoInfoA), osspi_attribute_proto},
+    {SECPKG_ATTR_TARGET_INFORMATION, sizeof(SecPkgContext_TargetInformation),
+     osspi_attribute_target},
+    {SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS, sizeof(SecPkgContext_NegotiatedTlsExtensions),
+     osspi_attribute_extensions},
+    {SECPKG_ATTR_SUPPORTED_SIGNATURES, sizeof(SecPkgContext_SupportedSignatures),
+     osspi_attribute_signatures},
+    {SECPKG_ATTR_LOCAL_CERT_INFO, sizeof(SecPkgContext_CertInfo), osspi_attribute_local_info},
+    {SECPKG_ATTR_REMOTE_CERT_CHAIN, sizeof(PCCERT_CHAIN_CONTEXT), osspi_attribute_remote_chain},
+    {SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, sizeof(CERT_BLOB), osspi_attribute_serialized},
+    {SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, sizeof(CERT_BLOB),
+     osspi_attribute_serialized},
+    {SECPKG_ATTR_APP_DATA, sizeof(SecPkgContext_SessionAppData), osspi_attribute_app_data},
+    {SECPKG_ATTR_EAP_KEY_BLOCK, sizeof(SecPkgContext_EapKeyBlock), osspi_attribute_eap},
     {SECPKG_ATTR_FLAGS, sizeof(SecPkgContext_Flags), flags},
     {SECPKG_ATTR_LIFESPAN, sizeof(SecPkgContext_Lifespan), lifespan},
     {SECPKG_ATTR_CONNECTION_INFO, sizeof(SecPkgContext_ConnectionInfo), osspi_attribute_connection},
@@ -84,12 +102,15 @@ static const struct {
     {SECPKG_ATTR_KEYING_MATERIAL, sizeof(SecPkgContext_KeyingMaterial), osspi_attribute_keying},
     {SECPKG_ATTR_KEYING_MATERIAL_INPROC, sizeof(SecPkgContext_KeyingMaterial_Inproc),
      osspi_attribute_keying_inproc},
+    {SECPKG_ATTR_DTLS_MTU, sizeof(SEC_DTLS_MTU), osspi_datagram_get_mtu},
+    {SECPKG_ATTR_SRTP_PARAMETERS, sizeof(SecPkgContext_SrtpParameters), osspi_datagram_get_srtp},
 };
 
 /* Is it answered during the handshake too? */
 static bool is_early(uint32_t attribute)
 {
-    return attribute == SECPKG_ATTR_ISSUER_LIST_EX || attribute == SECPKG_ATTR_CERT_CHECK_RESULT;
+    return attribute == SECPKG_ATTR_ISSUER_LIST_EX || attribute == SECPKG_ATTR_CERT_CHECK_RESULT ||
+           attribute == SECPKG_ATTR_DTLS_MTU;
 }
 
 SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t attribute,
@@ -109,12 +130,27 @@ SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t att
     return SEC_E_UNSUPPORTED_FUNCTION;
 }
 
+static const struct {
+    uint32_t attribute;
+    uint32_t size;
+    SECURITY_STATUS (*set)(struct osspi_schannel_context *sc, const void *buffer);
+} settings[] = {
+    {SECPKG_ATTR_KEYING_MATERIAL_INFO, sizeof(SecPkgContext_KeyingMaterialInfo),
+     osspi_attribute_set_keying},
+    {SECPKG_ATTR_APP_DATA, sizeof(SecPkgContext_SessionAppData), osspi_attribute_set_app_data},
+    {SECPKG_ATTR_DTLS_MTU, sizeof(SEC_DTLS_MTU), osspi_datagram_set_mtu},
+    {SECPKG_ATTR_EAP_PRF_INFO, sizeof(SecPkgContext_EapPrfInfo), osspi_attribute_set_eap_prf},
+};
+
 SECURITY_STATUS osspi_schannel_set(struct osspi_context *context, uint32_t attribute,
                                    const void *buffer, size_t size)
 {
-    if (attribute != SECPKG_ATTR_KEYING_MATERIAL_INFO)
-        return SEC_E_UNSUPPORTED_FUNCTION;
-    if (size < sizeof(SecPkgContext_KeyingMaterialInfo))
-        return SEC_E_BUFFER_TOO_SMALL;
-    return osspi_attribute_set_keying(osspi_schannel(context), buffer);
+    for (size_t i = 0; i < OSSPI_COUNT_OF(settings); i++) {
+        if (settings[i].attribute != attribute)
+            continue;
+        if (size < settings[i].size)
+            return SEC_E_BUFFER_TOO_SMALL;
+        return settings[i].set(osspi_schannel(context), buffer);
+    }
+    return SEC_E_UNSUPPORTED_FUNCTION;
 }

@@ -31,19 +31,19 @@ static SECURITY_STATUS give_context(const struct osspi_ders *chain, void *buffer
 
 SECURITY_STATUS osspi_attribute_remote_certificate(struct osspi_schannel_context *sc, void *buffer)
 {
-    return give_context(sc->facts.peer_chain, buffer);
+    return give_context(osspi_schannel_facts(sc)->peer_chain, buffer);
 }
 
 SECURITY_STATUS osspi_attribute_local_certificate(struct osspi_schannel_context *sc, void *buffer)
 {
-    return give_context(sc->facts.local_chain, buffer);
+    return give_context(osspi_schannel_facts(sc)->local_chain, buffer);
 }
 
 /* Each certificate behind its length, a number of the machine's own byte order. */
 SECURITY_STATUS osspi_attribute_remote_certificates(struct osspi_schannel_context *sc, void *buffer)
 {
     SecPkgContext_Certificates *certificates = buffer;
-    const struct osspi_ders *chain = sc->facts.peer_chain;
+    const struct osspi_ders *chain = osspi_schannel_facts(sc)->peer_chain;
     size_t count = osspi_ders_count(chain);
     size_t total = 0;
     uint8_t *at;

@@ -12,6 +12,7 @@
 
 #define TLS13        0x0304
 #define TLS10        0x0301
+#define DTLS12       0xFEFD
 #define FIRST_FFDHE  0x0100 /* TLS named groups of RFC 7919 */
 #define LAST_FFDHE   0x01FF
 #define ANY_EXCHANGE 65536 /* Windows' upper bound where a suite sets none */
@@ -20,7 +21,8 @@
 /* The protocol as an SP_PROT_ bit; a client's bit follows the server's. */
 static DWORD protocol_bit(const struct osspi_tls_facts *facts)
 {
-    DWORD bit = (DWORD)SP_PROT_TLS1_0_SERVER << (facts->version - TLS10) * 2;
+    DWORD bit = facts->datagram ? SP_PROT_DTLS1_2_SERVER
+                                : (DWORD)SP_PROT_TLS1_0_SERVER << (facts->version - TLS10) * 2;
 
     return facts->server ? bit : bit << 1;
 }
@@ -28,13 +30,16 @@ static DWORD protocol_bit(const struct osspi_tls_facts *facts)
 /* A TLS 1.3 suite names no key exchange: the group tells. */
 static bool is_finite_field(const struct osspi_schannel_context *sc)
 {
-    return sc->facts.group >= FIRST_FFDHE && sc->facts.group <= LAST_FFDHE;
+    const uint16_t group = osspi_schannel_facts(sc)->group;
+
+    return group >= FIRST_FFDHE && group <= LAST_FFDHE;
 }
 
 /* Nobody asks often. */
 static const struct osspi_suite *suite_of(const struct osspi_schannel_context *sc)
 {
-    return osspi_suite_find(sc->facts.cipher_suite); /* it was there when the handshake ended */
+    return osspi_suite_find(
+        osspi_schannel_facts(sc)->cipher_suite); /* it was there when the handshake ended */
 }
 
 static ALG_ID exchange_alg(const struct osspi_schannel_context *sc)
@@ -59,8 +64,8 @@ static const char *exchange_name(const struct osspi_schannel_context *sc)
 static const char *certificate_name(const struct osspi_schannel_context *sc)
 {
     const struct osspi_suite *suite = suite_of(sc);
-    uint16_t scheme =
-        sc->facts.server ? sc->facts.local_signature_scheme : sc->facts.peer_signature_scheme;
+    const struct osspi_tls_facts *facts = osspi_schannel_facts(sc);
+    uint16_t scheme = facts->server ? facts->local_signature_scheme : facts->peer_signature_scheme;
 
     if (suite->certificate[0])
         return suite->certificate;
@@ -88,13 +93,13 @@ SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, vo
     const struct osspi_suite *suite = suite_of(sc);
 
     *(SecPkgContext_ConnectionInfo *)buffer = (SecPkgContext_ConnectionInfo){
-        .dwProtocol = protocol_bit(&sc->facts),
+        .dwProtocol = protocol_bit(osspi_schannel_facts(sc)),
         .aiCipher = suite->cipher_alg,
         .dwCipherStrength = suite->cipher_bits,
         .aiHash = suite->hash_alg,
         .dwHashStrength = suite->hash_bits,
         .aiExch = exchange_alg(sc),
-        .dwExchStrength = sc->facts.group_bits,
+        .dwExchStrength = osspi_schannel_facts(sc)->group_bits,
     };
     return SEC_E_OK;
 }
@@ -106,13 +111,13 @@ SECURITY_STATUS osspi_attribute_connection_ex(struct osspi_schannel_context *sc,
 
     if (info->dwVersion != SECPKGCONTEXT_CONNECTION_INFO_EX_V1)
         return SEC_E_INVALID_PARAMETER;
-    info->dwProtocol = protocol_bit(&sc->facts);
+    info->dwProtocol = protocol_bit(osspi_schannel_facts(sc));
     put_name(info->szCipher, suite->cipher);
     info->dwCipherStrength = suite->cipher_bits;
     put_name(info->szHash, suite->hash);
     info->dwHashStrength = suite->hash_bits;
     put_name(info->szExchange, exchange_name(sc));
-    info->dwExchStrength = sc->facts.group_bits;
+    info->dwExchStrength = osspi_schannel_facts(sc)->group_bits;
     return SEC_E_OK;
 }
 
@@ -124,9 +129,10 @@ SECURITY_STATUS osspi_attribute_cipher(struct osspi_schannel_context *sc, void *
     /* The caller says which structure it has memory for. */
     if (info->dwVersion != SECPKGCONTEXT_CIPHERINFO_V1)
         return SEC_E_INVALID_PARAMETER;
-    info->dwProtocol = sc->facts.version;
-    info->dwCipherSuite = sc->facts.cipher_suite;
-    info->dwBaseCipherSuite = sc->facts.cipher_suite;
+    info->dwProtocol =
+        osspi_schannel_facts(sc)->datagram ? DTLS12 : osspi_schannel_facts(sc)->version;
+    info->dwCipherSuite = osspi_schannel_facts(sc)->cipher_suite;
+    info->dwBaseCipherSuite = osspi_schannel_facts(sc)->cipher_suite;
     put_name(info->szCipherSuite, suite->iana_name);
     put_name(info->szCipher, suite->cipher);
     info->dwCipherLen = suite->cipher_bits;
@@ -137,7 +143,7 @@ SECURITY_STATUS osspi_attribute_cipher(struct osspi_schannel_context *sc, void *
     info->dwMinExchangeLen = 0;
     info->dwMaxExchangeLen = ANY_EXCHANGE;
     put_name(info->szCertificate, certificate_name(sc));
-    info->dwKeyType = sc->facts.group;
+    info->dwKeyType = osspi_schannel_facts(sc)->group;
     return SEC_E_OK;
 }
 
@@ -179,28 +185,29 @@ SECURITY_STATUS osspi_attribute_key(struct osspi_schannel_context *sc, void *buf
 
 SECURITY_STATUS osspi_attribute_session(struct osspi_schannel_context *sc, void *buffer)
 {
+    const struct osspi_tls_facts *facts = osspi_schannel_facts(sc);
     SecPkgContext_SessionInfo *info = buffer;
 
     *info = (SecPkgContext_SessionInfo){0};
-    info->dwFlags = sc->facts.resumed ? SSL_SESSION_RECONNECT : 0;
-    if (sc->facts.session_id_len > 0 && sc->facts.session_id_len <= sizeof(info->rgbSessionId)) {
-        info->cbSessionId = sc->facts.session_id_len;
-        memcpy(info->rgbSessionId, osspi_tls_facts_session_id(&sc->facts),
-               sc->facts.session_id_len);
+    info->dwFlags = facts->resumed ? SSL_SESSION_RECONNECT : 0;
+    if (facts->session_id_len > 0 && facts->session_id_len <= sizeof(info->rgbSessionId)) {
+        info->cbSessionId = facts->session_id_len;
+        memcpy(info->rgbSessionId, osspi_tls_facts_session_id(facts), facts->session_id_len);
     }
     return SEC_E_OK;
 }
 
 SECURITY_STATUS osspi_attribute_protocol(struct osspi_schannel_context *sc, void *buffer)
 {
+    const struct osspi_tls_facts *facts = osspi_schannel_facts(sc);
     SecPkgContext_ApplicationProtocol *protocol = buffer;
 
     *protocol = (SecPkgContext_ApplicationProtocol){0};
-    if (sc->facts.alpn_len == 0)
+    if (facts->alpn_len == 0)
         return SEC_E_OK; /* status None: not offered, or not understood by the peer */
     protocol->ProtoNegoStatus = SecApplicationProtocolNegotiationStatus_Success;
     protocol->ProtoNegoExt = SecApplicationProtocolNegotiationExt_ALPN;
-    protocol->ProtocolIdSize = sc->facts.alpn_len;
-    memcpy(protocol->ProtocolId, osspi_tls_facts_alpn(&sc->facts), sc->facts.alpn_len);
+    protocol->ProtocolIdSize = facts->alpn_len;
+    memcpy(protocol->ProtocolId, osspi_tls_facts_alpn(facts), facts->alpn_len);
     return SEC_E_OK;
 }

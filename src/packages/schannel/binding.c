@@ -37,17 +37,19 @@ static SECURITY_STATUS give_binding(const char *prefix, const uint8_t *data, siz
 
 SECURITY_STATUS osspi_attribute_unique_bindings(struct osspi_schannel_context *sc, void *buffer)
 {
+    const struct osspi_tls_facts *facts = osspi_schannel_facts(sc);
+
     /* TLS 1.3 defines no tls-unique (RFC 8446, C.5). */
-    if (sc->facts.tls_unique_len == 0)
+    if (facts->tls_unique_len == 0)
         return SEC_E_UNSUPPORTED_FUNCTION;
-    return give_binding("tls-unique:", osspi_tls_facts_unique(&sc->facts), sc->facts.tls_unique_len,
+    return give_binding("tls-unique:", osspi_tls_facts_unique(facts), facts->tls_unique_len,
                         buffer);
 }
 
 SECURITY_STATUS osspi_attribute_endpoint_bindings(struct osspi_schannel_context *sc, void *buffer)
 {
-    const struct osspi_ders *chain =
-        sc->facts.server ? sc->facts.local_chain : sc->facts.peer_chain;
+    const struct osspi_tls_facts *facts = osspi_schannel_facts(sc);
+    const struct osspi_ders *chain = facts->server ? facts->local_chain : facts->peer_chain;
     uint8_t hash[64];
     size_t len;
     SECURITY_STATUS status;
@@ -90,6 +92,7 @@ SECURITY_STATUS osspi_attribute_set_keying(struct osspi_schannel_context *sc, co
 {
     const SecPkgContext_KeyingMaterialInfo *info = buffer;
     struct osspi_export_request *request;
+    struct osspi_left *left;
     size_t len = info->pszLabel ? label_len(info->pszLabel, info->cbLabel) : 0;
 
     if (!request_makes_sense(info->pszLabel, len, info->pbContextValue, info->cbContextValue,
@@ -109,8 +112,13 @@ SECURITY_STATUS osspi_attribute_set_keying(struct osspi_schannel_context *sc, co
         return SEC_E_INSUFFICIENT_MEMORY;
     }
     OSSPI_LOCKED(&sc->export_lock);
-    osspi_export_request_free(sc->export);
-    sc->export = request;
+    left = osspi_left_locked(sc);
+    if (!left) {
+        osspi_export_request_free(request);
+        return SEC_E_INSUFFICIENT_MEMORY;
+    }
+    osspi_export_request_free(left->export);
+    left->export = request;
     return SEC_E_OK;
 }
 
@@ -139,11 +147,11 @@ SECURITY_STATUS osspi_attribute_keying(struct osspi_schannel_context *sc, void *
     SECURITY_STATUS status;
 
     OSSPI_LOCKED(&sc->export_lock);
-    if (!sc->export)
+    if (!sc->left || !sc->left->export)
         return SEC_E_INVALID_PARAMETER; /* what for was not said yet */
-    status = export_material(sc, sc->export, &answer->pbKeyingMaterial);
+    status = export_material(sc, sc->left->export, &answer->pbKeyingMaterial);
     if (status == SEC_E_OK)
-        answer->cbKeyingMaterial = (DWORD)sc->export->len;
+        answer->cbKeyingMaterial = (DWORD)sc->left->export->len;
     return status;
 }
 

@@ -60,6 +60,24 @@
 #define CBC_SHA384(number, name, ossl, bits, exch, cert, exch_id) \
     AES_CBC(number, name, ossl, bits, "SHA384", 384, CALG_SHA_384, "SHA384", exch, cert, exch_id)
 
+/* With a pre-shared key nobody signs. For the key exchange without any other there is no CALG. */
+#define PSK_AES_GCM(number, name, ossl, bits, prf_bits, exch, exch_id) \
+    { \
+        .id = (number), .version = 0x0303, .aead = true, .iana_name = (name), \
+        .openssl_name = (ossl), .cipher = "AES", .mode = GCM, .cipher_bits = (bits), \
+        .cipher_block = 16, .hash = "", .prf_hash = "SHA" #prf_bits, .hash_bits = 0, \
+        .exchange = (exch), .certificate = "", .cipher_alg = CALG_AES_##bits, \
+        .hash_alg = CALG_SHA_##prf_bits, .exchange_alg = (exch_id), .psk = true \
+    }
+#define PSK_CHACHA20(number, name, ossl, exch, exch_id) \
+    { \
+        .id = (number), .version = 0x0303, .aead = true, .iana_name = (name), \
+        .openssl_name = (ossl), .cipher = "CHACHA20_POLY1305", .mode = "", .cipher_bits = 256, \
+        .cipher_block = 16, .hash = "", .prf_hash = "SHA256", .hash_bits = 0, .exchange = (exch), \
+        .certificate = "", .cipher_alg = 0, .hash_alg = CALG_SHA_256, .exchange_alg = (exch_id), \
+        .psk = true \
+    }
+
 #define ECDHE_ECDSA "ECDH", "ECDSA", CALG_ECDH_EPHEM
 #define ECDHE_RSA   "ECDH", "RSA", CALG_ECDH_EPHEM
 #define DHE_RSA     "DH", "RSA", CALG_DH_EPHEM
@@ -126,6 +144,22 @@ static const struct osspi_suite suites[] = {
     WITH(CBC_SHA256, 0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256", "AES128-SHA256", 128, RSA_RSA),
     WITH(CBC_SHA1, 0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA", 256, RSA_RSA),
     WITH(CBC_SHA1, 0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", 128, RSA_RSA),
+
+    /* What OpenSSL has with AEAD: RFC 5487, RFC 7905. */
+    PSK_CHACHA20(0xCCAC, "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
+                 "ECDHE-PSK-CHACHA20-POLY1305", "ECDH", CALG_ECDH_EPHEM),
+    PSK_AES_GCM(0x00AB, "TLS_DHE_PSK_WITH_AES_256_GCM_SHA384", "DHE-PSK-AES256-GCM-SHA384", 256,
+                384, "DH", CALG_DH_EPHEM),
+    PSK_AES_GCM(0x00AA, "TLS_DHE_PSK_WITH_AES_128_GCM_SHA256", "DHE-PSK-AES128-GCM-SHA256", 128,
+                256, "DH", CALG_DH_EPHEM),
+    PSK_CHACHA20(0xCCAD, "TLS_DHE_PSK_WITH_CHACHA20_POLY1305_SHA256", "DHE-PSK-CHACHA20-POLY1305",
+                 "DH", CALG_DH_EPHEM),
+    PSK_AES_GCM(0x00A9, "TLS_PSK_WITH_AES_256_GCM_SHA384", "PSK-AES256-GCM-SHA384", 256, 384, "PSK",
+                0),
+    PSK_AES_GCM(0x00A8, "TLS_PSK_WITH_AES_128_GCM_SHA256", "PSK-AES128-GCM-SHA256", 128, 256, "PSK",
+                0),
+    PSK_CHACHA20(0xCCAB, "TLS_PSK_WITH_CHACHA20_POLY1305_SHA256", "PSK-CHACHA20-POLY1305", "PSK",
+                 0),
 };
 
 _Static_assert(sizeof(suites) / sizeof(suites[0]) <= 64, "osspi_suite_set has a bit for each");

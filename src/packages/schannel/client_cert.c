@@ -61,7 +61,7 @@ bool osspi_client_cert_note_issuers(struct osspi_tls *tls, const STACK_OF(X509_N
 static bool is_usable(SSL *ssl, const struct osspi_material *material, bool *ret_named)
 {
     const int found = SSL_check_chain(ssl, material->leaf, material->key, material->chain);
-    const int needed = CERT_PKEY_SIGN | (SSL_version(ssl) >= TLS1_3_VERSION ? CERT_PKEY_EE_SIGNATURE
+    const int needed = CERT_PKEY_SIGN | (SSL_version(ssl) == TLS1_3_VERSION ? CERT_PKEY_EE_SIGNATURE
                                                                             : CERT_PKEY_CERT_TYPE);
 
     ERR_clear_error();
@@ -230,16 +230,17 @@ SECURITY_STATUS osspi_tls_supply(struct osspi_tls *tls,
         return SEC_E_OK;
     if (credential->config == NULL || credential->config->server)
         return SEC_E_NO_CREDENTIALS;
-    if (osspi_credential_sessions(credential) == tls->session_owner)
+    const uint64_t kind = tls->session_owner & (OSSPI_DATAGRAM_SESSIONS | OSSPI_MESSAGE_SESSIONS);
+    if ((osspi_credential_sessions(credential) | kind) == tls->session_owner)
         return SEC_E_OK;
     OSSPI_IN_SHARD(tls->config->shard);
     const SECURITY_STATUS status =
-        osspi_tls_config_get(credential, tls->config->shard->index, &config);
+        osspi_tls_config_get(credential, tls->config->shard->index, tls->datagram, &config);
     if (status != SEC_E_OK)
         return status;
     osspi_tls_config_unref(tls->supplied);
     tls->supplied = config;
-    tls->session_owner = config->credential_id;
+    tls->session_owner = config->credential_id | kind;
     tls->user = credential->user;
     return SEC_E_OK;
 }

@@ -10,6 +10,9 @@
  * Versions come as one range, without holes: of several runs in the mask the highest is taken.
  * SCHANNEL_CRED gets TLS 1.3 like SCH_CREDENTIALS (Windows gives it to the latter only): a mask of
  * 0 means TLS 1.2 and 1.3, and TLS 1.0 and 1.1 come only when their bits are set.
+ *
+ * A mask of 0 means DTLS 1.2 as well: what a context speaks is decided by the flag for datagrams on
+ * its first leg. DTLS has no suites but those with AEAD, hence there is no DTLS 1.0.
  */
 #include "packages/schannel/capture.h"
 
@@ -22,6 +25,7 @@
 #define V12           0x4u
 #define V13           0x8u
 #define VERSION_COUNT 4u
+#define VD12          0x10u /* DTLS 1.2: not one of the run */
 
 #define ALG_CLASS(id)     ((id)&0xE000u)
 #define CLASS_SIGNATURE   0x2000u
@@ -60,6 +64,7 @@ struct policy {
     osspi_suite_set suites;
     uint32_t groups_off;
     uint32_t schemes_off; /* see signature.h */
+    bool psk_only;        /* SCH_USE_PRESHAREDKEY_ONLY */
 };
 
 static bool in_range(uint32_t bits, uint32_t min_bits, uint32_t max_bits)
@@ -82,7 +87,7 @@ static void drop_suites(struct policy *policy,
 
 static uint32_t side_versions(uint32_t mask, bool server)
 {
-    uint32_t found = 0;
+    uint32_t found = mask & (server ? SP_PROT_DTLS1_2_SERVER : SP_PROT_DTLS1_2_CLIENT) ? VD12 : 0;
 
     for (uint32_t i = 0; i < VERSION_COUNT; i++) {
         if (mask & (server ? versions[i].server : versions[i].client))
@@ -96,38 +101,47 @@ static SECURITY_STATUS enabled_versions(const struct osspi_schannel_auth *auth, 
 {
     uint32_t mask = auth ? auth->enabled_protocols : 0;
 
-    *ret_versions = V12 | V13;
-    if (auth && auth->flags & SCH_USE_DTLS_ONLY)
-        return SEC_E_ALGORITHM_MISMATCH; /* DTLS is not offered yet */
+    const uint32_t kinds = auth && auth->flags & SCH_USE_DTLS_ONLY ? VD12 : UINT32_MAX;
+
+    *ret_versions = (V12 | V13 | VD12) & kinds;
     if (mask == 0)
         return SEC_E_OK;
     /* Also where the DTLS bit is the other side's: such a mask was put together by mistake. */
     if ((mask & SP_PROT_DTLS1_X) && (mask & SP_PROT_TLS1_X))
         return SEC_E_ALGORITHM_MISMATCH;
-    *ret_versions = side_versions(mask, server);
+    *ret_versions = side_versions(mask, server) & kinds;
     return *ret_versions ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
+}
+
+/* Below TLS 1.3 there are suites for certificates and suites for pre-shared keys. */
+static bool counts(const struct policy *policy, const struct osspi_suite *suite)
+{
+    return suite->version == TLS13 || suite->psk == policy->psk_only;
 }
 
 /* Drops versions that no suite is left for; false: nothing is left at all. */
 static bool settle(struct policy *policy)
 {
-    bool modern = false, tls12 = false, old = false;
+    bool modern = false, tls12 = false, old = false, sealing = false;
 
     for (size_t i = 0; i < osspi_suite_count(); i++) {
         const struct osspi_suite *suite = osspi_suite_at(i);
 
-        if (!(policy->suites & SUITE_BIT(i)))
+        if (!(policy->suites & SUITE_BIT(i)) || !counts(policy, suite))
             continue;
         modern = modern || suite->version == TLS13;
         tls12 = tls12 || suite->version < TLS13;
+        sealing = sealing || (suite->version < TLS13 && suite->aead);
         old = old || (!suite->aead && suite->hash_alg == CALG_SHA1);
     }
-    bool signs = policy->schemes_off != osspi_schemes_all();
+    bool signs = policy->psk_only || policy->schemes_off != osspi_schemes_all();
 
     if (!modern || !signs || policy->groups_off == OSSPI_GROUP_ALL)
         policy->versions &= ~V13;
     if (!tls12 || !signs)
         policy->versions &= ~V12;
+    if (!sealing || !signs)
+        policy->versions &= ~VD12;
     if (!old)
         policy->versions &= ~(V10 | V11);
     return policy->versions != 0;
@@ -139,6 +153,8 @@ static void finish(const struct policy *policy, struct osspi_schannel_config *co
     uint32_t high = VERSION_COUNT - 1;
     uint32_t low;
 
+    if (!(policy->versions & ~VD12)) /* no streams */
+        return;
     while (!(policy->versions & 1u << high))
         high--;
     low = high;
@@ -150,12 +166,29 @@ static void finish(const struct policy *policy, struct osspi_schannel_config *co
     for (size_t i = 0; i < osspi_suite_count(); i++) {
         bool is13 = osspi_suite_at(i)->version == TLS13;
 
-        if (policy->suites & SUITE_BIT(i) &&
+        if (policy->suites & SUITE_BIT(i) && counts(policy, osspi_suite_at(i)) &&
             (is13 ? config->max_version == TLS13 : config->min_version < TLS13))
             config->suites |= SUITE_BIT(i);
     }
-    config->disabled_groups = policy->groups_off;
-    config->disabled_schemes = policy->schemes_off;
+}
+
+static void finish_datagrams(const struct policy *policy, struct osspi_schannel_config *config)
+{
+    config->datagram_suites = 0;
+    for (size_t i = 0; policy->versions & VD12 && i < osspi_suite_count(); i++) {
+        if (policy->suites & SUITE_BIT(i) && osspi_suite_at(i)->version < TLS13 &&
+            osspi_suite_at(i)->aead && counts(policy, osspi_suite_at(i)))
+            config->datagram_suites |= SUITE_BIT(i);
+    }
+}
+
+static void finish_psk(const struct policy *policy, struct osspi_schannel_config *config)
+{
+    config->psk_suites = 0;
+    for (size_t i = 0; policy->versions & (V12 | VD12) && i < osspi_suite_count(); i++) {
+        if (policy->suites & SUITE_BIT(i) && osspi_suite_at(i)->psk)
+            config->psk_suites |= SUITE_BIT(i);
+    }
 }
 
 /* ---- suites: the starting set ---- */
@@ -200,6 +233,9 @@ static bool suite_listed(const struct osspi_schannel_auth *auth, const struct os
                      : osspi_algorithm_equal(suite->certificate, "RSA") ? rsa
                                                                         : ecdsa;
 
+    if (suite->psk)
+        return (cipher || !ciphers) && (hash || !hashes) &&
+               (exchange || !exchanges || !suite->exchange_alg);
     if (signatures && !signature)
         return false;
     if (!suite->by_default)
@@ -218,7 +254,7 @@ static osspi_suite_set starting_suites(const struct osspi_schannel_auth *auth, u
         if (auth && auth->algorithm_count > 0)
             on = suite_listed(auth, suite);
         else /* TLS 1.0 and 1.1 have nothing better than these */
-            on = suite->by_default ||
+            on = suite->by_default || suite->psk ||
                  (wanted & (V10 | V11) && !suite->aead && suite->hash_alg == CALG_SHA1);
         if (on)
             set |= SUITE_BIT(i);
@@ -401,6 +437,8 @@ static SECURITY_STATUS keep_entry(const struct osspi_tls_restriction *restrictio
         if ((policy->versions & ~left.versions) >> i & 1)
             entry->versions_off |= OSSPI_VERSION_BIT(versions[i].number);
     }
+    if (policy->versions & ~left.versions & VD12)
+        entry->versions_off |= OSSPI_VERSION_DATAGRAM;
     config->entry_count++;
     return SEC_E_OK;
 }
@@ -448,6 +486,7 @@ SECURITY_STATUS osspi_schannel_apply_crypto(const struct osspi_schannel_auth *au
     if (status != SEC_E_OK)
         return status;
     policy.suites = starting_suites(auth, policy.versions);
+    policy.psk_only = auth && auth->flags & SCH_USE_PRESHAREDKEY_ONLY;
     if (auth) {
         if (auth->min_strength == STRENGTH_NULL || auth->max_strength == STRENGTH_NULL)
             return SEC_E_ALGORITHM_MISMATCH;
@@ -461,5 +500,9 @@ SECURITY_STATUS osspi_schannel_apply_crypto(const struct osspi_schannel_auth *au
     if (!settle(&policy))
         return SEC_E_ALGORITHM_MISMATCH;
     finish(&policy, config);
+    finish_datagrams(&policy, config);
+    finish_psk(&policy, config);
+    config->disabled_groups = policy.groups_off;
+    config->disabled_schemes = policy.schemes_off;
     return SEC_E_OK;
 }

@@ -9,6 +9,9 @@
  *     established   the leg that delivered the last flight has answered SEC_E_OK
  *     failed        at any time: sc->failure is the status that every later call repeats
  *
+ * A handshake of an established context (renegotiation, or authentication after the handshake; see
+ * later.h) goes on beside all that: nothing but `handshake` and `renewed` changes by it.
+ *
  * Locks: "both" below means both sides of the context, which legs, ApplyControlToken and clearing
  * hold; "read" the read side, which DecryptMessage holds as well. Queries hold nothing: they read
  * only what is constant once `established` is true.
@@ -44,6 +47,7 @@ struct osspi_held_leg {
     SECURITY_STATUS status; /* what the leg will answer */
     size_t consumed;        /* bytes of input that it took */
     uint64_t checksum;      /* of these bytes */
+    uint64_t painted;       /* of these bytes after something was written over them; 0: nothing */
 };
 
 /** Bytes that were taken, to be told from others when they come again. */
@@ -89,14 +93,27 @@ struct osspi_export_request {
     size_t len;
 };
 
+/** What SetContextAttributes has left with a context; most have nothing of it. */
+struct osspi_left {
+    struct osspi_export_request *export; /* NULL: nothing was asked for */
+    uint8_t *app_data;                   /* NULL: none */
+    size_t app_data_len;
+    DWORD app_flags;
+};
+
 /** What ApplyControlToken asked for. */
 struct osspi_wanted_alert {
     bool wanted;
     uint8_t level, description;
 };
 
-/** What only the handshake needs. It is gone once the context is established: there are many of
- * those, and most of them are idle. */
+/** The same of a KeyUpdate. */
+struct osspi_wanted_update {
+    bool wanted, request; /* request: the peer shall update its key as well */
+};
+
+/** What only a handshake needs. It is gone once the context is established, or a later handshake is
+ * over: there are many of those, and most of them are idle. */
 struct osspi_handshake {
     bool heard;                     /* both; a record of the peer was fed */
     bool shut;                      /* both; close_notify was made before the handshake's end */
@@ -104,6 +121,9 @@ struct osspi_handshake {
     struct osspi_paused_leg paused; /* both */
     struct osspi_awaited_credentials awaited; /* both */
     struct osspi_backlog backlog;             /* both */
+    struct osspi_message_handshake *messages; /* both; owned; NULL unless in message mode */
+    struct osspi_extensions *extensions;      /* both; owned; NULL: none of the caller's */
+    struct osspi_datagram_handshake *datagram; /* both; owned; NULL unless of a datagram context */
     char lane_class[OSSPI_CLASS_NAME_SIZE];   /* guarded by lane_lock; "": the CPU lane */
 };
 
@@ -114,6 +134,15 @@ enum osspi_schannel_kind {
     OSSPI_KIND_DATAGRAM  /* DTLS; leg_datagram.c */
 };
 
+/** What a later handshake has changed; constant once it is published. Those before it stay until
+ * the context goes, because somebody may be reading them; the number of such handshakes is limited.
+ */
+struct osspi_renewed {
+    struct osspi_tls_facts facts;
+    uint64_t granted;
+    struct osspi_renewed *before;
+};
+
 struct osspi_schannel_context {
     enum osspi_schannel_kind kind; /* constant after the first leg, with the four below */
     bool server;
@@ -122,20 +151,26 @@ struct osspi_schannel_context {
     bool has_name;                   /* target is normalised; else it is as the first leg gave it */
     bool closing;                    /* both; a closing alert was made, hence nothing is to come */
     bool peer_closed;                /* read */
+    _Atomic uint16_t mtu;            /* of a datagram context */
     _Atomic bool established;        /* stored last, with release order */
     struct osspi_wanted_alert alert; /* both */
-    struct osspi_absorbed absorbed;  /* read */
-    _Atomic int32_t failure;         /* SEC_E_OK, or the status that ended the context */
+    struct osspi_wanted_update update; /* both */
+    struct osspi_absorbed absorbed;    /* read */
+    _Atomic int32_t failure;           /* SEC_E_OK, or the status that ended the context */
     struct osspi_lock lane_lock;
     struct osspi_lock export_lock;
-    struct osspi_export_request *export; /* NULL: nothing was asked for; guarded by export_lock */
+    struct osspi_left *left;             /* NULL: nothing; guarded by export_lock */
     char *target;                        /* constant after the first leg; or NULL */
 
     struct osspi_tls *tls; /* both; NULL once record has taken it over */
-    /* NULL once established; both, and the pointer changes under lane_lock. */
+    /* NULL once established, but for later handshakes; both, and the pointer changes under
+     * lane_lock. */
     struct osspi_handshake *handshake;
+    /* NULL: nothing has changed since; stored under both, with release order. */
+    struct osspi_renewed *_Atomic renewed;
 
-    struct osspi_tls_facts facts; /* constant once established, with the three below */
+    struct osspi_tls_facts facts; /* the first handshake's; see osspi_schannel_facts(). Constant
+                                     once established, with the three below */
     struct osspi_record *record;  /* the pointer; it guards itself */
     uint64_t granted;             /* ISC_RET_ or ASC_RET_ */
     int64_t since;                /* unix seconds */
@@ -151,6 +186,23 @@ static inline struct osspi_schannel_context *osspi_schannel(struct osspi_context
 static inline bool osspi_schannel_established(const struct osspi_schannel_context *sc)
 {
     return atomic_load_explicit(&sc->established, memory_order_acquire);
+}
+
+/** What holds of an established connection now. Constant, and there as long as the context; two
+ * calls may give two answers, so a query makes one. No lock is needed. */
+static inline const struct osspi_tls_facts *
+osspi_schannel_facts(const struct osspi_schannel_context *sc)
+{
+    const struct osspi_renewed *renewed = atomic_load_explicit(&sc->renewed, memory_order_acquire);
+
+    return renewed ? &renewed->facts : &sc->facts;
+}
+
+static inline uint64_t osspi_schannel_granted(const struct osspi_schannel_context *sc)
+{
+    const struct osspi_renewed *renewed = atomic_load_explicit(&sc->renewed, memory_order_acquire);
+
+    return renewed ? renewed->granted : sc->granted;
 }
 
 /** Ends the context: the first status given stays. */
@@ -236,6 +288,8 @@ uint8_t osspi_header_alert(enum osspi_header_verdict verdict);
 
 /** FNV-1a: tells two inputs apart that a caller mixes up, no protection against anybody. */
 uint64_t osspi_input_checksum(const uint8_t *bytes, size_t len);
+/** Goes on from the checksum of what stands before. */
+uint64_t osspi_input_checksum_on(uint64_t sum, const uint8_t *bytes, size_t len);
 
 /** Remembers bytes that were taken. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR. */
 SECURITY_STATUS osspi_replay_set(struct osspi_replay *replay, const uint8_t *bytes, size_t len);
@@ -278,17 +332,21 @@ bool osspi_leg_output_failure(struct osspi_leg_output *output, const uint8_t *al
 uint64_t osspi_leg_granted(const struct osspi_schannel_context *sc, const struct osspi_leg *leg,
                            const struct osspi_leg_output *output, bool complete);
 
+/** Plaintext bytes that a record may hold now: a datagram's depends on the MTU. (message.c) */
+uint32_t osspi_schannel_maximum(const struct osspi_schannel_context *sc);
+
 /* ---- the rest ---- */
 
 SECURITY_STATUS osspi_schannel_control(struct osspi_context *context,
                                        const struct osspi_buffers *token);
 
-/** Reads a control token: an alert to send, or a change to resumption. SEC_E_OK;
+/** Reads a control token: an alert or a KeyUpdate to send, or a change to resumption. SEC_E_OK;
  * SEC_E_INVALID_TOKEN; SEC_E_UNSUPPORTED_FUNCTION. */
-enum osspi_control_kind { OSSPI_CONTROL_ALERT, OSSPI_CONTROL_SESSION };
+enum osspi_control_kind { OSSPI_CONTROL_ALERT, OSSPI_CONTROL_SESSION, OSSPI_CONTROL_UPDATE };
 struct osspi_control {
     enum osspi_control_kind kind;
     struct osspi_wanted_alert alert;
+    struct osspi_wanted_update update;
     bool reconnects;
 };
 SECURITY_STATUS osspi_control_parse(const struct osspi_buffers *token,
@@ -328,6 +386,28 @@ SECURITY_STATUS osspi_attribute_set_keying(struct osspi_schannel_context *sc, co
 SECURITY_STATUS osspi_attribute_keying(struct osspi_schannel_context *sc, void *buffer);
 SECURITY_STATUS osspi_attribute_keying_inproc(struct osspi_schannel_context *sc, void *buffer);
 
+SECURITY_STATUS osspi_attribute_names(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_authority(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_local_info(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_proto(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_target(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_remote_chain(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_serialized(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_extensions(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_signatures(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_eap(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_app_data(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_set_app_data(struct osspi_schannel_context *sc, const void *buffer);
+SECURITY_STATUS osspi_attribute_set_eap_prf(struct osspi_schannel_context *sc, const void *buffer);
+
+/** The subject of a certificate, from osspi_context_buffer_new(). SEC_E_OK; statuses of
+ * osspi_certificate_new(). */
+SECURITY_STATUS osspi_attribute_name_of(const struct osspi_der_view *certificate, char **ret_name);
+
 void osspi_export_request_free(struct osspi_export_request *request); /* NULL is a no-op */
+
+/** Made on first use; NULL: no memory. export_lock is held. */
+struct osspi_left *osspi_left_locked(struct osspi_schannel_context *sc);
+void osspi_left_free(struct osspi_left *left); /* wipes; NULL is a no-op */
 
 #endif

@@ -56,8 +56,6 @@ static SECURITY_STATUS check_flags(uint32_t flags)
         return SEC_E_UNKNOWN_CREDENTIALS;
     if (checks & (checks - 1)) /* they exclude each other */
         return SEC_E_UNKNOWN_CREDENTIALS;
-    if (flags & SCH_USE_PRESHAREDKEY_ONLY)
-        return SEC_E_UNKNOWN_CREDENTIALS;
     return SEC_E_OK;
 }
 
@@ -158,7 +156,8 @@ static SECURITY_STATUS make_session_context(struct osspi_schannel_credential *cr
     const struct osspi_schannel_config *config = credential->config;
     uint64_t numbers[] = {config->server,     config->min_version, config->max_version,
                           config->flags,      config->suites,      config->disabled_groups,
-                          config->root_count, config->has_roots,   config->disabled_schemes};
+                          config->root_count, config->has_roots,   config->disabled_schemes,
+                          config->datagram_suites};
     size_t len = sizeof(numbers) + 32 * config->root_count;
     uint8_t *bytes osspi_auto(osspi_freep) = osspi_alloc(len);
     uint8_t *at = bytes;
@@ -194,12 +193,20 @@ static bool has_to_wait(const struct osspi_schannel_auth *auth)
     return false;
 }
 
+/* Of streams and datagrams. */
+static osspi_suite_set all_suites(const struct osspi_schannel_config *config)
+{
+    return config->suites | config->datagram_suites;
+}
+
 static SECURITY_STATUS leave_to_device(struct osspi_schannel_credential *own)
 {
     own->blocking_class = own->state.identities->blocking_class;
-    if (own->blocking_class && own->config->server)
+    if (own->blocking_class && own->config->server) {
         own->config->suites = osspi_suites_for_device(own->config->suites);
-    return own->config->suites ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
+        own->config->datagram_suites = osspi_suites_for_device(own->config->datagram_suites);
+    }
+    return all_suites(own->config) ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
 }
 
 SECURITY_STATUS osspi_schannel_acquire(struct osspi_credential *credential,
@@ -264,7 +271,7 @@ static SECURITY_STATUS supported_algorithms(const struct osspi_schannel_config *
         const struct osspi_suite *suite = osspi_suite_at(i);
         const uint32_t ids[] = {suite->cipher_alg, suite->hash_alg, suite->exchange_alg};
 
-        for (size_t j = 0; config->suites >> i & 1 && j < OSSPI_COUNT_OF(ids); j++) {
+        for (size_t j = 0; all_suites(config) >> i & 1 && j < OSSPI_COUNT_OF(ids); j++) {
             DWORD known = 0;
 
             while (known < count && found[known] != ids[j])
@@ -288,7 +295,7 @@ static void cipher_strengths(const struct osspi_schannel_config *config,
     for (size_t i = 0; i < osspi_suite_count(); i++) {
         DWORD bits = osspi_suite_at(i)->cipher_bits;
 
-        if (!(config->suites >> i & 1))
+        if (!(all_suites(config) >> i & 1))
             continue;
         if (bits < strengths->dwMinimumCipherStrength)
             strengths->dwMinimumCipherStrength = bits;
@@ -300,19 +307,42 @@ static void cipher_strengths(const struct osspi_schannel_config *config,
 static DWORD protocol_bits(const struct osspi_schannel_config *config)
 {
     /* The bits of the versions follow each other, a server's and a client's for each. */
-    DWORD bits = 0;
+    DWORD bits = config->datagram_suites ? SP_PROT_DTLS1_2_SERVER : 0;
 
-    for (uint16_t version = config->min_version; version <= config->max_version; version++)
+    for (uint16_t version = config->min_version; config->suites && version <= config->max_version;
+         version++)
         bits |= (DWORD)SP_PROT_TLS1_0_SERVER << (version - 0x0301) * 2;
     return config->server ? bits : bits << 1;
 }
 
-static bool has_certificate(struct osspi_schannel_credential *own)
+/* Of the first certificate, which is the one that is presented by default. */
+static SECURITY_STATUS subject(struct osspi_schannel_credential *own,
+                               SecPkgCredentials_NamesA *names)
 {
     struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
 
     osspi_credential_state_get(own, &state);
-    return state.identities->count > 0;
+    if (state.identities->count == 0)
+        return SEC_E_NO_CREDENTIALS;
+    return osspi_attribute_name_of(&state.identities->items[0]->leaf, &names->sUserName);
+}
+
+static SECURITY_STATUS certificate(struct osspi_schannel_credential *own,
+                                   SecPkgCredentials_Cert *given)
+{
+    struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
+    const struct osspi_der_view *leaf;
+
+    osspi_credential_state_get(own, &state);
+    if (state.identities->count == 0)
+        return SEC_E_NO_CREDENTIALS;
+    leaf = &state.identities->items[0]->leaf;
+    given->EncodedCert = osspi_context_buffer_new(leaf->len);
+    if (!given->EncodedCert)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(given->EncodedCert, leaf->bytes, leaf->len);
+    given->EncodedCertSize = (ULONG)leaf->len;
+    return SEC_E_OK;
 }
 
 static SECURITY_STATUS tls_options(struct osspi_schannel_credential *own, OsspiTlsOptions *options)
@@ -355,8 +385,13 @@ SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credent
             return SEC_E_BUFFER_TOO_SMALL;
         return tls_options(credential->data, buffer);
     case SECPKG_CRED_ATTR_NAMES:
-        return has_certificate(credential->data) ? SEC_E_UNSUPPORTED_FUNCTION
-                                                 : SEC_E_NO_CREDENTIALS;
+        if (size < sizeof(SecPkgCredentials_NamesA))
+            return SEC_E_BUFFER_TOO_SMALL;
+        return subject(credential->data, buffer);
+    case SECPKG_CRED_ATTR_CERT:
+        if (size < sizeof(SecPkgCredentials_Cert))
+            return SEC_E_BUFFER_TOO_SMALL;
+        return certificate(credential->data, buffer);
     default:
         return SEC_E_UNSUPPORTED_FUNCTION;
     }

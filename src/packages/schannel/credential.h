@@ -36,6 +36,7 @@
 typedef uint64_t osspi_suite_set;
 
 #define OSSPI_VERSION_BIT(number) (1u << ((number)-0x0301))
+#define OSSPI_VERSION_DATAGRAM    0x100u /* DTLS 1.2, where it stands beside those */
 
 /** Restrictions that hold for some connections of a server only: those that agree on one of the
  * protocols, or (optional) those that can go on under them. */
@@ -43,7 +44,7 @@ struct osspi_tls_entry {
     bool optional;
     uint8_t *protocols; /* ALPN ids in wire form; NULL: all connections */
     size_t protocols_len;
-    uint32_t versions_off; /* OSSPI_VERSION_BIT() */
+    uint32_t versions_off; /* OSSPI_VERSION_BIT(), OSSPI_VERSION_DATAGRAM */
     osspi_suite_set suites_off;
     uint32_t groups_off;  /* OSSPI_GROUP_ */
     uint32_t schemes_off; /* signature.h */
@@ -51,11 +52,13 @@ struct osspi_tls_entry {
 
 struct osspi_schannel_config {
     bool server;
-    uint16_t min_version; /* 0x0303 or 0x0304 (0x0301, 0x0302 when asked for by name) */
+    uint16_t min_version; /* 0x0303 or 0x0304 (0x0301, 0x0302 when asked for by name); of streams */
     uint16_t max_version;
     uint32_t flags;              /* SCH_CRED_..., SCH_USE_..., as given */
     uint32_t session_lifespan_s; /* 36000 by default */
-    osspi_suite_set suites;      /* allowed suites, both versions; never empty */
+    osspi_suite_set suites;      /* allowed suites, both versions; empty: no streams */
+    osspi_suite_set psk_suites;  /* besides, those of TLS 1.2 with a pre-shared key */
+    osspi_suite_set datagram_suites; /* for DTLS 1.2; empty: no datagrams. One of both is not */
     uint32_t disabled_groups;    /* OSSPI_GROUP_ bits that may not be negotiated; never all */
     uint32_t disabled_schemes;   /* signature schemes that may not be (signature.h); never all */
     uint32_t min_cipher_bits, max_cipher_bits; /* 0: no limit */
@@ -113,6 +116,7 @@ struct osspi_schannel_credential {
     struct osspi_credential_state state;               /* guarded by lock */
     uint32_t epoch;                                    /* fork epoch of shards[]; guarded by lock */
     struct osspi_tls_config *shards[OSSPI_MAX_SHARDS]; /* of state's generation; guarded by lock */
+    struct osspi_tls_config *datagrams[OSSPI_MAX_SHARDS]; /* the same for DTLS */
     struct osspi_schannel_credential *_Atomic next_sni; /* see sni.h; guarded by its lock */
 };
 
@@ -172,6 +176,7 @@ struct osspi_suite {
     uint32_t hash_alg;
     uint32_t exchange_alg;
     bool by_default; /* on unless disabled */
+    bool psk;        /* a pre-shared key authenticates: only where a leg was given one */
 };
 
 size_t osspi_suite_count(void);

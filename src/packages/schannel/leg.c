@@ -36,12 +36,31 @@
 
 #include "base/memory.h"
 #include "packages/schannel/leg.h"
+#include "packages/schannel/leg_extension.h"
+#include "packages/schannel/leg_datagram.h"
+#include "packages/schannel/leg_message.h"
+#include "packages/schannel/psk.h"
 
 #define ISC_REFUSED \
-    (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS | ISC_REQ_DATAGRAM | ISC_REQ_MESSAGES)
-#define ASC_REFUSED (ASC_REQ_DATAGRAM | ASC_REQ_MESSAGES)
+    (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
+#define ASC_REFUSED 0u
+
+/* Tickets and sessions that the caller keeps are not offered: here they are the library's. */
+#define ISC_REFUSED_SESSIONS (ISC_REQ_REUSE_SESSION_TICKETS | ISC_REQ_EXPLICIT_SESSION)
+#define ASC_REFUSED_SESSIONS ASC_REQ_EXPLICIT_SESSION
 
 /* ---- the first leg ---- */
+
+static bool asks_for_messages(const struct osspi_leg *leg)
+{
+    _Static_assert(ISC_REQ_MESSAGES == ASC_REQ_MESSAGES, "one bit for both");
+    return (leg->flags & ISC_REQ_MESSAGES) != 0;
+}
+
+static bool asks_for_datagrams(const struct osspi_leg *leg, bool server)
+{
+    return (leg->flags & (server ? ASC_REQ_DATAGRAM : ISC_REQ_DATAGRAM)) != 0;
+}
 
 static bool has_target(const struct osspi_leg *leg)
 {
@@ -80,23 +99,29 @@ bool osspi_leg_allows_default(const struct osspi_leg *leg)
            !(leg->flags & ISC_REQ_USE_SUPPLIED_CREDS);
 }
 
-static SECURITY_STATUS start(struct osspi_leg_run *run)
+SECURITY_STATUS osspi_leg_start(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
     struct osspi_schannel_credential *credential =
         run->leg->credential ? run->leg->credential->data : NULL;
     const struct osspi_schannel_config *config = credential ? credential->config : NULL;
     struct osspi_tls_setup setup = {.credential = credential, .server = sc->server};
-    SECURITY_STATUS status = SEC_E_OK;
-    bool manual;
+    struct osspi_psk psk;
+    SECURITY_STATUS status = osspi_psk_parse(&run->in.buffers, &psk);
+    bool manual, psk_only;
 
     if (!config || config->server != sc->server)
         return SEC_E_NO_CREDENTIALS;
+    if (status != SEC_E_OK)
+        return status;
+    setup.psk = psk.key_len > 0 ? &psk : NULL;
+    psk_only = config->flags & SCH_USE_PRESHAREDKEY_ONLY; /* then no certificate and name counts */
     /* Manual validation is a thing of clients; a server always checks a certificate it gets. */
     manual = !sc->server && ((config->flags & SCH_CRED_MANUAL_CRED_VALIDATION) ||
                              (run->leg->flags & ISC_REQ_MANUAL_CRED_VALIDATION));
     sc->verifies = setup.verify_peer = !manual;
-    setup.verify_name = !sc->server && !manual && !(config->flags & SCH_CRED_NO_SERVERNAME_CHECK);
+    setup.verify_name = !sc->server && !manual && !psk_only &&
+                        !(config->flags & SCH_CRED_NO_SERVERNAME_CHECK);
     setup.defer = !sc->server && !manual &&
                   ((config->flags & SCH_CRED_DEFERRED_CRED_VALIDATION) ||
                    (run->leg->flags & ISC_REQ_DEFERRED_CRED_VALIDATION));
@@ -111,8 +136,21 @@ static SECURITY_STATUS start(struct osspi_leg_run *run)
     setup.default_credentials = !sc->server && osspi_leg_allows_default(run->leg);
     setup.allow_tickets =
         !(config->flags & SCH_CRED_DISABLE_RECONNECTS) && (sc->server || sc->has_name);
+    /* QUIC forbids them (RFC 9001, 4.4). */
+    setup.refuse_requests = !sc->server && (sc->kind == OSSPI_KIND_MESSAGES ||
+                                            (run->leg->flags & ISC_REQ_NO_POST_HANDSHAKE_AUTH));
     setup.alpn = run->in.alpn;
     setup.alpn_len = run->in.alpn_len;
+    setup.extensions = sc->handshake->extensions;
+    if (sc->kind == OSSPI_KIND_MESSAGES) {
+        status = osspi_message_begin(sc);
+        if (status != SEC_E_OK)
+            return status;
+        setup.messages = &sc->handshake->messages->tls;
+        setup.refuse_requests = true; /* RFC 9001, 4.4 */
+    }
+    if (sc->kind == OSSPI_KIND_DATAGRAM)
+        setup.datagram = &sc->handshake->datagram->setup;
     return osspi_tls_new(&setup, &sc->tls);
 }
 
@@ -135,25 +173,51 @@ static SECURITY_STATUS look_at_first_bytes(struct osspi_leg_run *run)
     return SEC_E_INVALID_TOKEN;
 }
 
+/* By what travels in the context's tokens. */
+static SECURITY_STATUS dispatch(struct osspi_leg_run *run)
+{
+    if (run->sc->kind == OSSPI_KIND_MESSAGES)
+        return osspi_leg_message(run);
+    if (run->sc->kind == OSSPI_KIND_DATAGRAM)
+        return osspi_leg_datagram(run);
+    return osspi_schannel_established(run->sc) ? osspi_leg_established(run)
+                                               : osspi_leg_handshake(run);
+}
+
 static SECURITY_STATUS first_leg(struct osspi_leg_run *run, bool server)
 {
     SECURITY_STATUS status;
 
     if (run->sc->tls) /* it was here before, and comes back on the blocking lane */
-        return osspi_leg_handshake(run);
+        return dispatch(run);
     run->sc->server = server;
+    if (asks_for_messages(run->leg))
+        run->sc->kind = OSSPI_KIND_MESSAGES;
+    if (asks_for_datagrams(run->leg, server)) {
+        if (run->sc->kind == OSSPI_KIND_MESSAGES)
+            return osspi_leg_refuse(run, SEC_E_UNSUPPORTED_FUNCTION);
+        run->sc->kind = OSSPI_KIND_DATAGRAM;
+    }
+    status = osspi_extension_take(run);
+    if (status != SEC_E_OK)
+        return osspi_leg_refuse(run, status);
+    if (run->sc->kind == OSSPI_KIND_DATAGRAM)
+        return osspi_leg_datagram_first(run);
+    if (osspi_buffers_find(&run->in.buffers, SECBUFFER_SRTP_PROTECTION_PROFILES))
+        return osspi_leg_refuse(run, SEC_E_UNSUPPORTED_FUNCTION);
     if (server) {
-        status = look_at_first_bytes(run);
+        status = run->sc->kind == OSSPI_KIND_MESSAGES ? osspi_message_look(run)
+                                                      : look_at_first_bytes(run);
         if (status != SEC_E_OK)
             return status;
     } else if (run->in.len > 0) {
         return osspi_leg_refuse(
             run, SEC_E_INVALID_TOKEN); /* there is no peer yet that could have spoken */
     }
-    status = start(run);
+    status = osspi_leg_start(run);
     if (status == OSSPI_WANT_BLOCKING)
         return status;
-    return status == SEC_E_OK ? osspi_leg_handshake(run) : osspi_leg_refuse(run, status);
+    return status == SEC_E_OK ? dispatch(run) : osspi_leg_refuse(run, status);
 }
 
 /* ---- entry ---- */
@@ -179,8 +243,8 @@ static bool moves_at_once(struct osspi_leg_run *run)
     const struct osspi_schannel_credential *credential =
         run->leg->credential ? run->leg->credential->data : NULL;
 
-    if (run->leg->lane == OSSPI_LANE_BLOCKING || osspi_schannel_established(run->sc) ||
-        !credential || !credential->blocking_class)
+    if (run->leg->lane == OSSPI_LANE_BLOCKING || !credential || !credential->blocking_class ||
+        (osspi_schannel_established(run->sc) && !osspi_leg_is_later(run)))
         return false;
     osspi_schannel_lane_note(run->sc, credential->blocking_class);
     return true;
@@ -193,7 +257,8 @@ static SECURITY_STATUS run_leg(struct osspi_context *context, struct osspi_leg *
 
     if (status != SEC_E_OK)
         return status;
-    if (leg->flags & (server ? ASC_REFUSED : ISC_REFUSED))
+    if (leg->flags &
+        (server ? ASC_REFUSED | ASC_REFUSED_SESSIONS : ISC_REFUSED | ISC_REFUSED_SESSIONS))
         return osspi_leg_refuse(&run, SEC_E_UNSUPPORTED_FUNCTION);
     status = osspi_leg_input_parse(&leg->in, &run.in);
     if (status != SEC_E_OK)
@@ -208,13 +273,17 @@ static SECURITY_STATUS run_leg(struct osspi_context *context, struct osspi_leg *
         return first_leg(&run, server);
     if (run.sc->server != server)
         return osspi_leg_refuse(&run, SEC_E_INVALID_HANDLE);
+    /* Records were agreed upon, or datagrams. Leaving the flag out later does no harm. */
+    if (asks_for_messages(leg) && run.sc->kind != OSSPI_KIND_MESSAGES)
+        return osspi_leg_refuse(&run, SEC_E_UNSUPPORTED_FUNCTION);
     if (!same_target(&run))
         return osspi_leg_refuse(&run, SEC_E_WRONG_PRINCIPAL);
     status = atomic_load(&run.sc->failure);
     if (status != SEC_E_OK)
-        return osspi_leg_fail(&run, status);
-    return osspi_schannel_established(run.sc) ? osspi_leg_established(&run)
-                                              : osspi_leg_handshake(&run);
+        return run.sc->kind == OSSPI_KIND_MESSAGES ? osspi_message_failed(&run, status)
+                                                   : osspi_leg_fail(&run, status);
+    status = osspi_extension_take(&run);
+    return status == SEC_E_OK ? dispatch(&run) : osspi_leg_refuse(&run, status);
 }
 
 SECURITY_STATUS osspi_schannel_initialize(struct osspi_context *context, struct osspi_leg *leg)
@@ -252,6 +321,9 @@ void osspi_schannel_end_handshake(struct osspi_schannel_context *sc)
     if (!handshake)
         return;
     osspi_free(handshake->backlog.bytes);
+    osspi_message_end(handshake->messages);
+    osspi_extensions_free(handshake->extensions);
+    osspi_datagram_handshake_free(handshake->datagram);
     osspi_secret_free(handshake, sizeof(*handshake));
 }
 
@@ -263,7 +335,8 @@ void osspi_schannel_clear_context(struct osspi_context *context)
     osspi_tls_free(sc->tls);
     osspi_record_free(sc->record);
     osspi_tls_facts_clear(&sc->facts);
+    osspi_leg_later_clear(sc);
     osspi_ders_unref(sc->news.issuers);
     osspi_free(sc->target);
-    osspi_export_request_free(sc->export);
+    osspi_left_free(sc->left);
 }

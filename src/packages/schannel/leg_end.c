@@ -8,12 +8,18 @@
 
 #include "base/clock.h"
 #include "packages/schannel/leg.h"
+#include "packages/schannel/leg_extension.h"
+#include "packages/schannel/leg_datagram.h"
+#include "packages/schannel/message_mode.h"
 
 void osspi_schannel_fail(struct osspi_context *context, SECURITY_STATUS status)
 {
+    struct osspi_schannel_context *sc = osspi_schannel(context);
     int32_t none = SEC_E_OK;
 
-    (void)atomic_compare_exchange_strong(&osspi_schannel(context)->failure, &none, status);
+    (void)atomic_compare_exchange_strong(&sc->failure, &none, status);
+    if (osspi_schannel_established(sc))
+        osspi_server_session_drop(&sc->facts);
     osspi_context_set_state(context, OSSPI_CONTEXT_FAILED);
 }
 
@@ -26,6 +32,9 @@ SECURITY_STATUS osspi_leg_outgoing(struct osspi_schannel_context *sc, const uint
     *ret_len = 0;
     if (sc->record)
         return sc->record->class->pending(sc->record, ret_bytes, ret_len);
+    if (sc->handshake && sc->handshake->datagram)
+        return osspi_flight_next(&sc->handshake->datagram->flight, &sc->handshake->datagram->line,
+                                 atomic_load(&sc->mtu), ret_bytes, ret_len);
     if (sc->tls)
         osspi_tls_flight(sc->tls, ret_bytes, ret_len);
     return SEC_E_OK;
@@ -35,6 +44,8 @@ void osspi_leg_sent(struct osspi_schannel_context *sc)
 {
     if (sc->record)
         sc->record->class->sent(sc->record);
+    else if (sc->handshake && sc->handshake->datagram)
+        osspi_flight_sent(&sc->handshake->datagram->flight);
     else if (sc->tls)
         osspi_tls_flight_sent(sc->tls);
 }
@@ -75,15 +86,20 @@ SECURITY_STATUS osspi_leg_incomplete(struct osspi_leg_run *run, size_t missing)
 SECURITY_STATUS osspi_leg_refuse(struct osspi_leg_run *run, SECURITY_STATUS status)
 {
     (void)osspi_leg_output_failure(&run->out, NULL, 0);
+    osspi_message_secrets_give(&run->leg->out, NULL, NULL);
     return status;
 }
 
 /* ---- the end of a leg ---- */
 
-static void establish(struct osspi_leg_run *run)
+void osspi_leg_establish(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
 
+    if (osspi_schannel_established(sc)) { /* a later handshake: what it has brought is published */
+        osspi_schannel_end_handshake(sc);
+        return;
+    }
     sc->granted = osspi_leg_granted(sc, run->leg, &run->out, true);
     sc->since = (int64_t)time(NULL);
     osspi_schannel_end_handshake(sc);
@@ -107,22 +123,26 @@ SECURITY_STATUS osspi_leg_deliver(struct osspi_leg_run *run, SECURITY_STATUS sta
                                   size_t consumed)
 {
     struct osspi_schannel_context *sc = run->sc;
+    uint64_t checksum, painted = 0;
     const uint8_t *bytes;
     size_t len;
     SECURITY_STATUS given = osspi_leg_outgoing(sc, &bytes, &len);
 
     if (given != SEC_E_OK)
         return osspi_leg_fail(run, given);
-    given = osspi_leg_output_token(&run->out, bytes, len);
+    checksum = osspi_input_checksum(run->in.bytes, consumed);
+    given = osspi_extension_report(run, status == SEC_E_OK, consumed, &painted);
+    if (given == SEC_E_OK)
+        given = osspi_leg_output_token(&run->out, bytes, len);
     if (given != SEC_E_OK) {
-        sc->handshake->held = (struct osspi_held_leg){
-            true, status, consumed, osspi_input_checksum(run->in.bytes, consumed)};
+        sc->handshake->held =
+            (struct osspi_held_leg){true, status, consumed, checksum, painted};
         return given;
     }
     osspi_leg_sent(sc);
     sc->handshake->held.active = false;
     if (status == SEC_E_OK && sc->record)
-        establish(run);
+        osspi_leg_establish(run);
     osspi_leg_report(run, consumed);
     return status;
 }

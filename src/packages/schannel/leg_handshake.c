@@ -11,19 +11,26 @@
  * (sc->handshake->backlog) and fed first when the handshake goes on.
  */
 #include "base/memory.h"
+#include "packages/schannel/later.h"
 #include "packages/schannel/leg.h"
+#include "packages/schannel/tls_extension.h"
 
 /* More than a server's flight can be: its certificates alone are limited to 100 KiB. */
 #define BACKLOG_MAX 131072u
 
-static SECURITY_STATUS deliver_held(struct osspi_leg_run *run)
+SECURITY_STATUS osspi_leg_deliver_held(struct osspi_leg_run *run)
 {
     const struct osspi_held_leg held = run->sc->handshake->held;
     size_t consumed = run->in.len > 0 ? held.consumed : 0;
 
-    if (consumed > run->in.len ||
-        (consumed > 0 && osspi_input_checksum(run->in.bytes, consumed) != held.checksum))
+    if (consumed > run->in.len)
         return osspi_leg_refuse(run, SEC_E_INVALID_TOKEN);
+    if (consumed > 0) {
+        const uint64_t sum = osspi_input_checksum(run->in.bytes, consumed);
+
+        if (sum != held.checksum && (held.painted == 0 || sum != held.painted))
+            return osspi_leg_refuse(run, SEC_E_INVALID_TOKEN);
+    }
     if (consumed == 0 && held.consumed == 0 && run->in.len > 0)
         return osspi_leg_refuse(run, SEC_E_INVALID_TOKEN);
     return osspi_leg_deliver(run, held.status, consumed);
@@ -31,20 +38,23 @@ static SECURITY_STATUS deliver_held(struct osspi_leg_run *run)
 
 /* ---- what a client is asked for ---- */
 
-/* Moves what has become known of the peer to where queries find it. */
-static void tell_news(struct osspi_schannel_context *sc)
+void osspi_leg_tell_news(struct osspi_schannel_context *sc)
 {
     struct osspi_ders *issuers = NULL;
     struct osspi_tls_check check;
-    bool asked = osspi_tls_take_issuers(sc->tls, &issuers);
+    struct osspi_tls *tls = sc->tls ? sc->tls : osspi_later_tls(sc->record);
+    bool asked = osspi_tls_take_issuers(tls, &issuers);
 
-    osspi_tls_get_check(sc->tls, &check);
+    osspi_tls_get_check(tls, &check);
     if (!asked && !check.known)
         return;
     OSSPI_LOCKED(&sc->news.lock);
-    sc->news.check = check;
-    if (asked)
+    if (check.known)
+        sc->news.check = check;
+    if (asked) {
+        osspi_ders_unref(sc->news.issuers); /* of an earlier handshake */
         sc->news.issuers = issuers;
+    }
 }
 
 /* The whole records at the start of bytes, as far as they are kept. What is no record is left for
@@ -94,11 +104,12 @@ static SECURITY_STATUS ask_for_credentials(struct osspi_leg_run *run, size_t tak
 
 /* ---- steps ---- */
 
-static SECURITY_STATUS complete(struct osspi_leg_run *run)
+SECURITY_STATUS osspi_leg_complete(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
     SECURITY_STATUS status = osspi_tls_facts(sc->tls, &sc->facts);
 
+    osspi_tls_watch_extensions(sc->tls, NULL);
     if (status != SEC_E_OK)
         return status;
     if (!osspi_suite_find(sc->facts.cipher_suite))
@@ -134,7 +145,7 @@ static SECURITY_STATUS finish(struct osspi_leg_run *run, size_t consumed)
     SECURITY_STATUS status = give_back(run, &consumed);
 
     if (status == SEC_E_OK)
-        status = complete(run);
+        status = osspi_leg_complete(run);
     if (status == SEC_E_OK)
         return osspi_leg_deliver(run, SEC_E_OK, consumed);
     /* What waits is no alert but our Finished: the peer would believe that all is well. */
@@ -162,7 +173,7 @@ static SECURITY_STATUS move_to_blocking_lane(struct osspi_leg_run *run, size_t t
 static SECURITY_STATUS after_step(struct osspi_leg_run *run, enum osspi_tls_step step,
                                   size_t consumed)
 {
-    tell_news(run->sc);
+    osspi_leg_tell_news(run->sc);
     switch (step) {
     case OSSPI_TLS_WANT_INPUT:
         return osspi_leg_deliver(run, SEC_I_CONTINUE_NEEDED, consumed);
@@ -327,7 +338,7 @@ SECURITY_STATUS osspi_leg_handshake(struct osspi_leg_run *run)
     if (sc->tls)
         osspi_tls_lane(sc->tls, run->leg->lane);
     if (sc->handshake->held.active)
-        return deliver_held(run);
+        return osspi_leg_deliver_held(run);
     if (run->in.len == 0 && sc->alert.wanted)
         return alert_early(run);
     if (sc->handshake->shut)

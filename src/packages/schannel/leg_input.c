@@ -18,10 +18,8 @@
 static bool is_refused(ULONG type)
 {
     switch (type) {
-    case SECBUFFER_PRESHARED_KEY:
-    case SECBUFFER_PRESHARED_KEY_IDENTITY:
-    case SECBUFFER_SEND_GENERIC_TLS_EXTENSION:
-    case SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION:
+    case SECBUFFER_APP_SESSION_STATE:
+    case SECBUFFER_SESSION_TICKET:
         return true;
     default:
         return false;
@@ -197,13 +195,16 @@ uint8_t osspi_header_alert(enum osspi_header_verdict verdict)
     }
 }
 
-uint64_t osspi_input_checksum(const uint8_t *bytes, size_t len)
+uint64_t osspi_input_checksum_on(uint64_t sum, const uint8_t *bytes, size_t len)
 {
-    uint64_t sum = UINT64_C(0xCBF29CE484222325);
-
     for (size_t i = 0; i < len; i++)
         sum = (sum ^ bytes[i]) * UINT64_C(0x100000001B3);
     return sum;
+}
+
+uint64_t osspi_input_checksum(const uint8_t *bytes, size_t len)
+{
+    return osspi_input_checksum_on(UINT64_C(0xCBF29CE484222325), bytes, len);
 }
 
 /* ---- bytes that come again ---- */

@@ -95,14 +95,18 @@ uint64_t osspi_leg_granted(const struct osspi_schannel_context *sc, const struct
 
     if (sc->server) {
         granted = (leg->flags & ASC_ALWAYS) | ASC_RET_REPLAY_DETECT | ASC_RET_SEQUENCE_DETECT;
+        if (sc->kind == OSSPI_KIND_DATAGRAM)
+            granted |= ASC_RET_DATAGRAM | ASC_RET_STREAM;
         if (output->allocate || output->allocated)
             granted |= ASC_RET_ALLOCATED_MEMORY;
         /* A certificate that did not pass would have ended the handshake. */
-        if (complete && sc->verifies && sc->facts.peer_chain)
+        if (complete && sc->verifies && osspi_schannel_facts(sc)->peer_chain)
             granted |= ASC_RET_MUTUAL_AUTH;
         return granted;
     }
     granted = (leg->flags & ISC_ALWAYS) | ISC_RET_REPLAY_DETECT | ISC_RET_SEQUENCE_DETECT;
+    if (sc->kind == OSSPI_KIND_DATAGRAM) /* both bits, as on Windows */
+        granted |= ISC_RET_DATAGRAM | ISC_RET_STREAM;
     if (output->allocate || output->allocated)
         granted |= ISC_RET_ALLOCATED_MEMORY;
     if (complete && sc->verifies && leg->flags & ISC_REQ_MUTUAL_AUTH)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Legs of an established context: alerts, and what the TLS library owes an answer to.
+ * Legs of an established context: alerts, KeyUpdates, and what the peer is owed an answer to.
  */
 #include "base/memory.h"
 #include "packages/schannel/leg.h"
@@ -75,11 +75,40 @@ static SECURITY_STATUS settle(struct osspi_leg_run *run)
     return SEC_E_OK;
 }
 
+/* What ApplyControlToken has asked for. Where there is no memory the next leg makes it. */
+static SECURITY_STATUS grant_wishes(struct osspi_schannel_context *sc)
+{
+    const struct osspi_wanted_update update = sc->update;
+    const struct osspi_wanted_alert alert = sc->alert;
+    SECURITY_STATUS status = SEC_E_OK;
+
+    if (update.wanted) {
+        status = sc->record->class->update(sc->record, update.request);
+        if (status == SEC_E_BUFFER_TOO_SMALL) /* what waits leaves with this leg */
+            return SEC_E_OK;
+        if (status != SEC_E_INSUFFICIENT_MEMORY)
+            sc->update = (struct osspi_wanted_update){false};
+    }
+    if (status == SEC_E_OK && alert.wanted) {
+        status = sc->record->class->alert(sc->record, alert.level, alert.description);
+        sc->alert.wanted = status == SEC_E_INSUFFICIENT_MEMORY;
+        sc->closing =
+            sc->closing || (status == SEC_E_OK && (alert.level == TLS1_ALERT_FATAL ||
+                                                   alert.description == TLS1_ALERT_CLOSE_NOTIFY));
+    }
+    return status;
+}
+
 SECURITY_STATUS osspi_leg_established(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
+    const bool wished = run->in.len == 0 && (sc->alert.wanted || sc->update.wanted);
     SECURITY_STATUS status = SEC_E_OK;
 
+    if (sc->handshake && sc->handshake->held.active)
+        return osspi_leg_deliver_held(run);
+    if (!wished && osspi_leg_is_later(run))
+        return osspi_leg_later(run);
     if (run->in.len > 0) {
         if (!osspi_absorbed_matches(&sc->absorbed, run->in.bytes, run->in.len))
             status = absorb(run);
@@ -87,13 +116,14 @@ SECURITY_STATUS osspi_leg_established(struct osspi_leg_run *run)
             return osspi_leg_refuse(run, status);
         if (status != SEC_E_OK)
             return osspi_leg_fail(run, status);
-    } else if (sc->alert.wanted) {
-        status = sc->record->class->alert(sc->record, sc->alert.level, sc->alert.description);
-        sc->alert.wanted = status == SEC_E_INSUFFICIENT_MEMORY; /* the next leg makes it then */
+        if (osspi_leg_is_later(run)) /* that was its beginning */
+            return osspi_leg_later(run);
+    } else if (wished) {
+        status = grant_wishes(sc);
         if (status != SEC_E_OK)
             return osspi_leg_refuse(run, status);
-        sc->closing = sc->closing || sc->alert.level == TLS1_ALERT_FATAL ||
-                      sc->alert.description == TLS1_ALERT_CLOSE_NOTIFY;
+    } else if (osspi_leg_later_begins(run, &status)) {
+        return status;
     }
     return settle(run);
 }

@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "packages/schannel/context.h"
+#include "packages/schannel/record_datagram.h"
 
 #define TLS13         0x0304
 #define MESSAGE_SLOTS 4u
@@ -23,6 +24,8 @@ static SECURITY_STATUS usable(const struct osspi_schannel_context *sc)
 {
     if (!osspi_schannel_established(sc))
         return SEC_E_INVALID_HANDLE;
+    if (sc->kind == OSSPI_KIND_MESSAGES) /* the caller protects its packets itself */
+        return SEC_E_UNSUPPORTED_FUNCTION;
     return atomic_load(&sc->failure) == SEC_E_OK ? SEC_E_OK : SEC_E_CONTEXT_EXPIRED;
 }
 
@@ -71,7 +74,8 @@ static SECURITY_STATUS check_pieces(const struct osspi_schannel_context *sc,
     if (found->header->cbBuffer < sizes->header || found->trailer->cbBuffer < sizes->trailer)
         return SEC_E_BUFFER_TOO_SMALL;
     /* Too much data is a wrong message, no small buffer: a larger one would not help. */
-    if (is_alert ? found->data->cbBuffer != ALERT_SIZE : found->data->cbBuffer > sizes->maximum)
+    if (is_alert ? found->data->cbBuffer != ALERT_SIZE
+                 : found->data->cbBuffer > osspi_schannel_maximum(sc))
         return SEC_E_INVALID_TOKEN;
     return !is_alert || is_alert_level(*(const uint8_t *)found->data->pvBuffer)
                ? SEC_E_OK
@@ -125,6 +129,12 @@ SECURITY_STATUS osspi_schannel_encrypt(struct osspi_context *context, uint32_t q
     found.data->cbBuffer = (ULONG)pieces.used_len;
     found.trailer->cbBuffer = (ULONG)pieces.trailer_len;
     return SEC_E_OK;
+}
+
+uint32_t osspi_schannel_maximum(const struct osspi_schannel_context *sc)
+{
+    return sc->kind == OSSPI_KIND_DATAGRAM ? osspi_record_datagram_maximum(sc->record)
+                                           : sc->record->sizes.maximum;
 }
 
 /* ---- decrypting ---- */
@@ -226,12 +236,72 @@ static SECURITY_STATUS open_record(struct osspi_context *context, struct opening
         return status;
     case OSSPI_RECORD_POSTPONED:
         return show_empty(opening, 0, SEC_I_RENEGOTIATE);
+    case OSSPI_RECORD_REFUSED:
+        return show_empty(opening, len, SEC_I_NO_RENEGOTIATION);
     case OSSPI_RECORD_CLOSED:
         sc->peer_closed = true;
         return show_empty(opening, len, SEC_I_CONTEXT_EXPIRED);
     default:
         return break_off(context, opening, len, status);
     }
+}
+
+/* Cuts what was taken off the front. */
+static void skip(struct opening *opening, size_t len)
+{
+    opening->bytes += len;
+    opening->len -= len;
+}
+
+/* One record of a datagram. */
+static SECURITY_STATUS open_datagram_record(struct osspi_context *context, struct opening *opening,
+                                            size_t len, bool *ret_dropped)
+{
+    struct osspi_schannel_context *sc = osspi_schannel(context);
+    SECURITY_STATUS status;
+
+    switch (osspi_record_datagram_open(sc->record, opening->bytes, len, &opening->data,
+                                       &opening->data_len, ret_dropped, &status)) {
+    case OSSPI_RECORD_DATA:
+        opening->taken = len;
+        if (!*ret_dropped)
+            show(opening);
+        return SEC_E_OK;
+    case OSSPI_RECORD_POST_HANDSHAKE:
+        osspi_absorbed_set(&sc->absorbed, opening->bytes, len);
+        return show_empty(opening, 0, SEC_I_RENEGOTIATE);
+    case OSSPI_RECORD_RETRY:
+        return status;
+    case OSSPI_RECORD_CLOSED:
+        sc->peer_closed = true;
+        return show_empty(opening, len, SEC_I_CONTEXT_EXPIRED);
+    default:
+        return break_off(context, opening, len, status);
+    }
+}
+
+/* The first record of the datagram that is one for us. Others are dropped; a datagram that has none
+ * is an empty message, and nothing has happened (RFC 6347, 4.1.2.7). */
+static SECURITY_STATUS decrypt_datagram(struct osspi_context *context, struct opening *opening)
+{
+    struct osspi_schannel_context *sc = osspi_schannel(context);
+    struct osspi_datagram_record record;
+
+    while (osspi_datagram_record(opening->bytes, opening->len, &record)) {
+        bool dropped = true;
+
+        if (osspi_absorbed_matches(&sc->absorbed, opening->bytes, record.len)) {
+            sc->absorbed.len = 0;
+        } else {
+            const SECURITY_STATUS status =
+                open_datagram_record(context, opening, record.len, &dropped);
+
+            if (!dropped)
+                return status;
+        }
+        skip(opening, record.len);
+    }
+    return show_empty(opening, opening->len, SEC_E_OK);
 }
 
 static SECURITY_STATUS decrypt(struct osspi_context *context, struct opening *opening)
@@ -242,6 +312,8 @@ static SECURITY_STATUS decrypt(struct osspi_context *context, struct opening *op
 
     if (sc->peer_closed)
         return show_empty(opening, 0, SEC_I_CONTEXT_EXPIRED);
+    if (sc->kind == OSSPI_KIND_DATAGRAM)
+        return decrypt_datagram(context, opening);
     if (osspi_absorbed_matches(&sc->absorbed, opening->bytes, opening->len)) {
         len = sc->absorbed.len;
         sc->absorbed.len = 0;

@@ -33,6 +33,7 @@ typedef void osspi_secret_sink(void *owner, const char *label, size_t label_len,
 /** What was in force before. */
 struct osspi_secrets_scope {
     bool open;
+    bool both;
     osspi_secret_sink *sink;
     void *owner;
 };
@@ -43,6 +44,10 @@ struct osspi_secrets_scope {
  * end behind it.
  */
 struct osspi_secrets_scope osspi_secrets_begin(osspi_secret_sink *sink, void *owner);
+
+/** Until the end: with the server's handshake secret the client's is told, which OpenSSL's clients
+ * derive only when they have something to send under it. */
+void osspi_secrets_tell_both(void);
 
 /** Wipes what was kept; for osspi_auto(). */
 void osspi_secrets_end(struct osspi_secrets_scope *scope);

@@ -29,6 +29,7 @@ struct remembered {
 
 static _Thread_local struct {
     bool open; /* inside of osspi_secrets_begin() */
+    bool both; /* osspi_secrets_tell_both() */
     osspi_secret_sink *sink;
     void *owner;
     unsigned next, count;
@@ -43,18 +44,25 @@ static void forget(void)
 
 struct osspi_secrets_scope osspi_secrets_begin(osspi_secret_sink *sink, void *owner)
 {
-    const struct osspi_secrets_scope before = {mine.open, mine.sink, mine.owner};
+    const struct osspi_secrets_scope before = {mine.open, mine.both, mine.sink, mine.owner};
 
     mine.open = true;
+    mine.both = false;
     mine.sink = sink;
     mine.owner = owner;
     return before;
+}
+
+void osspi_secrets_tell_both(void)
+{
+    mine.both = true;
 }
 
 void osspi_secrets_end(struct osspi_secrets_scope *scope)
 {
     forget();
     mine.open = scope->open;
+    mine.both = scope->both;
     mine.sink = scope->sink;
     mine.owner = scope->owner;
 }
@@ -154,6 +162,24 @@ static bool extract(const struct osspi_kdf_request *request, enum osspi_hmac_has
     return true;
 }
 
+/* The client's handshake secret has the same key and the same transcript as the server's. */
+static void tell_clients(const struct osspi_kdf_request *request, enum osspi_hmac_hash hash,
+                         const struct osspi_hmac_key *key, size_t len)
+{
+    static const char servers[] = "s hs traffic", clients[] = "c hs traffic";
+    struct osspi_kdf_request other = *request;
+    uint8_t secret[OSSPI_HMAC_MAX];
+
+    if (!mine.both || len != osspi_hmac_len(hash) ||
+        request->parts[OSSPI_KDF_LABEL].len != sizeof(servers) - 1 ||
+        memcmp(request->parts[OSSPI_KDF_LABEL].at, servers, sizeof(servers) - 1) != 0)
+        return;
+    other.parts[OSSPI_KDF_LABEL] = (struct osspi_hmac_bytes){clients, sizeof(clients) - 1};
+    if (expand_label(key, &other, request->parts[OSSPI_KDF_DATA], secret, len))
+        mine.sink(mine.owner, clients, sizeof(clients) - 1, secret, len);
+    osspi_secure_zero(secret, sizeof(secret));
+}
+
 static bool expand(const struct osspi_kdf_request *request, enum osspi_hmac_hash hash, uint8_t *out,
                    size_t len)
 {
@@ -161,11 +187,17 @@ static bool expand(const struct osspi_kdf_request *request, enum osspi_hmac_hash
     const struct osspi_hmac_bytes secret = request->parts[OSSPI_KDF_KEY];
     const struct osspi_hmac_bytes label = request->parts[OSSPI_KDF_LABEL];
 
-    if (secret.at == NULL || !expand_label(key_of(hash, secret, &own), request,
-                                           request->parts[OSSPI_KDF_DATA], out, len))
+    const struct osspi_hmac_key *key;
+
+    if (secret.at == NULL)
         return false;
-    if (mine.sink != NULL)
+    key = key_of(hash, secret, &own);
+    if (!expand_label(key, request, request->parts[OSSPI_KDF_DATA], out, len))
+        return false;
+    if (mine.sink != NULL) {
         mine.sink(mine.owner, (const char *)label.at, label.len, out, len);
+        tell_clients(request, hash, key, len);
+    }
     return true;
 }
 

@@ -47,11 +47,13 @@ enum osspi_record_kind {
     OSSPI_RECORD_POST_HANDSHAKE, /* absorbed; the caller is told SEC_I_RENEGOTIATE */
     OSSPI_RECORD_POSTPONED,      /* a handshake message, not absorbed: first the pending bytes must
                                     leave. The caller is told SEC_I_RENEGOTIATE as well. */
+    OSSPI_RECORD_REFUSED, /* the peer does not renegotiate as it was asked to */
     OSSPI_RECORD_CLOSED,
     OSSPI_RECORD_BROKEN
 };
 
 struct osspi_record_class;
+struct osspi_later;
 
 /** Heads what an implementation keeps of a connection; constant. */
 struct osspi_record {
@@ -92,8 +94,14 @@ struct osspi_record_pieces {
  *                 writing. SEC_E_UNSUPPORTED_FUNCTION: it cannot be sent under protection;
  *                 SEC_E_BUFFER_TOO_SMALL: a warning, and too much waits already;
  *                 SEC_E_INSUFFICIENT_MEMORY: it can be tried again.
+ * update          Puts a KeyUpdate into the pending bytes, which may ask the peer for one.
+ *                 SEC_E_UNSUPPORTED_FUNCTION: not in TLS 1.2; SEC_E_CONTEXT_EXPIRED: closed for
+ *                 writing; SEC_E_BUFFER_TOO_SMALL, SEC_E_INSUFFICIENT_MEMORY: as above.
+ * later           What later handshakes need (later.h); NULL: there can be none (any more).
+ * refuses_later   They were asked for, and there can be none (any more).
  * reconnects      Whether sessions of this connection may be resumed from now on.
  * detail          Copies the words on the failure; always terminated.
+ * randoms         Of client and server, 32 bytes each; before TLS 1.3 only.
  * export_keying   Exported keying material (RFC 5705; RFC 8446, 7.5); context NULL: none.
  */
 struct osspi_record_class {
@@ -108,8 +116,12 @@ struct osspi_record_class {
                                size_t *ret_len);
     void (*sent)(struct osspi_record *record);
     SECURITY_STATUS (*alert)(struct osspi_record *record, uint8_t level, uint8_t description);
+    SECURITY_STATUS (*update)(struct osspi_record *record, bool request);
+    struct osspi_later *(*later)(struct osspi_record *record);
+    bool (*refuses_later)(struct osspi_record *record);
     void (*reconnects)(struct osspi_record *record, bool enabled);
     void (*detail)(struct osspi_record *record, char *buffer, size_t size);
+    void (*randoms)(struct osspi_record *record, uint8_t ret_randoms[64]);
     SECURITY_STATUS (*export_keying)(struct osspi_record *record, struct osspi_hmac_bytes label,
                                      struct osspi_hmac_bytes context, uint8_t *out, size_t out_len);
 };
@@ -129,6 +141,12 @@ static inline void osspi_record_free(struct osspi_record *record) /* NULL is a n
     if (record)
         record->class->free(record);
 }
+
+/** The exporter of TLS 1.2 (RFC 5705). SEC_E_OK; SEC_E_INVALID_PARAMETER. (record_export.c) */
+SECURITY_STATUS osspi_record_export12(enum osspi_hmac_hash hash, const uint8_t master[48],
+                                      const uint8_t randoms[64], struct osspi_hmac_bytes label,
+                                      struct osspi_hmac_bytes context, uint8_t *out,
+                                      size_t out_len);
 
 /* ---- the implementations ---- */
 

@@ -11,12 +11,9 @@
 #include "packages/schannel/record_aead.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/memory.h"
 #include "packages/schannel/credential.h"
-
-#define TICKETS_WAIT_S 60 /* then no ticket is going to come, and the TLS library's object goes */
 
 /* ---- EncryptMessage ---- */
 
@@ -81,7 +78,7 @@ static void sent(struct osspi_record *base)
     }
     osspi_tls_flight_sent(record->tls);
     record->flight_left = true;
-    if (!record->tickets)
+    if (!record->later || !record->later->tickets)
         osspi_record_release_tls(record);
 }
 
@@ -107,6 +104,34 @@ static SECURITY_STATUS alert(struct osspi_record *base, uint8_t level, uint8_t d
     return status;
 }
 
+static SECURITY_STATUS update(struct osspi_record *base, bool request)
+{
+    struct osspi_record_aead *record = osspi_record_own(base);
+    SECURITY_STATUS status = SEC_E_OK;
+
+    if (record->version != OSSPI_TLS13)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    if (record->closed || record->spoiled)
+        return SEC_E_CONTEXT_EXPIRED;
+    if (record->pending_len > 2 * (uint32_t)record->slot)
+        return SEC_E_BUFFER_TOO_SMALL;
+    if (record->pending_len <= record->slot)
+        status = osspi_record_settle(record);
+    return status == SEC_E_OK ? osspi_record_update_key(record, request) : status;
+}
+
+static struct osspi_later *later(struct osspi_record *base)
+{
+    struct osspi_later *later = osspi_record_own(base)->later;
+
+    return later && later->left > 0 ? later : NULL;
+}
+
+static bool refuses_later(struct osspi_record *base)
+{
+    return osspi_record_own(base)->later_wanted && !later(base);
+}
+
 static void reconnects(struct osspi_record *base, bool enabled)
 {
     struct osspi_record_aead *record = osspi_record_own(base);
@@ -129,13 +154,24 @@ static void detail(struct osspi_record *base, char *buffer, size_t size)
 
 /* ---- making and freeing ---- */
 
+static void free_secrets(struct osspi_export_secret *secret)
+{
+    while (secret) {
+        struct osspi_export_secret *before = secret->before;
+
+        osspi_secret_free(secret, sizeof(*secret));
+        secret = before;
+    }
+}
+
 static void free_record(struct osspi_record *base)
 {
     struct osspi_record_aead *record = osspi_record_own(base);
     const size_t randoms = record->version == OSSPI_TLS13 ? 0 : 64;
 
     osspi_tls_free(record->tls);
-    osspi_secret_free(record->tickets, sizeof(*record->tickets));
+    osspi_later_free(record->later);
+    free_secrets(atomic_load_explicit(&record->renewed, memory_order_relaxed));
     osspi_free(record->session.target);
     osspi_secret_free(record->partial.bytes, record->partial.size);
     osspi_record_drop_pending(record);
@@ -153,17 +189,14 @@ static const struct osspi_record_class by_own_code = {
     .pending = pending,
     .sent = sent,
     .alert = alert,
+    .update = update,
+    .later = later,
+    .refuses_later = refuses_later,
     .reconnects = reconnects,
     .detail = detail,
+    .randoms = osspi_record_randoms,
     .export_keying = osspi_record_export_keying,
 };
-
-static enum osspi_aead_kind kind_of(const struct osspi_suite *suite)
-{
-    if (strcmp(suite->cipher, "CHACHA20_POLY1305") == 0)
-        return OSSPI_AEAD_CHACHA20_POLY1305;
-    return suite->cipher_bits == 256 ? OSSPI_AEAD_AES_256_GCM : OSSPI_AEAD_AES_128_GCM;
-}
 
 static void set_sizes(struct osspi_record_aead *record, const struct osspi_tls_facts *facts,
                       const struct osspi_suite *suite)
@@ -187,37 +220,31 @@ static SECURITY_STATUS start13(struct osspi_record_aead *record, const struct os
 {
     memcpy(record->write.secret, record->server ? keys->server : keys->client, OSSPI_MAX_HASH);
     memcpy(record->read.secret, record->server ? keys->client : keys->server, OSSPI_MAX_HASH);
-    if (!osspi_tls_awaits_tickets(record->tls))
-        return SEC_E_OK;
-    record->tickets = osspi_alloc(sizeof(*record->tickets));
-    if (!record->tickets)
-        return SEC_E_INSUFFICIENT_MEMORY;
-    memcpy(record->tickets->secret, record->read.secret, OSSPI_MAX_HASH);
-    record->tickets->until = (int64_t)time(NULL) + TICKETS_WAIT_S;
-    return SEC_E_OK;
+    return osspi_later_new(record, keys, NULL);
 }
 
-/* The key block (RFC 5246, 6.3): the client's key, the server's, the client's iv, the server's. */
-static void start12(struct osspi_record_aead *record, const struct osspi_tls_keys *keys)
+static SECURITY_STATUS start12(struct osspi_record_aead *record, const struct osspi_tls_keys *keys,
+                               const struct osspi_suite *suite)
 {
-    const size_t key_len = osspi_aead_key_len(record->kind);
-    const size_t iv_len = record->explicit_nonce ? 4 : OSSPI_AEAD_NONCE;
     struct osspi_record_key *client = record->server ? &record->read : &record->write;
     struct osspi_record_key *server = record->server ? &record->write : &record->read;
-    const struct osspi_hmac_bytes seeds[] = {
-        {"key expansion", 13}, {keys->server_random, 32}, {keys->client_random, 32}};
-    uint8_t block[2 * (OSSPI_AEAD_MAX_KEY + OSSPI_AEAD_NONCE)];
+    const uint64_t opened = record->read.sequence, sealed = record->write.sequence;
+    struct osspi_key_block block;
+    struct osspi_bridge bridge;
+    SECURITY_STATUS status;
 
     memcpy(record->randoms, keys->client_random, 32);
     memcpy(record->randoms + 32, keys->server_random, 32);
     record->next_explicit = keys->next_explicit;
-    osspi_derive_prf(record->hash, (struct osspi_hmac_bytes){keys->master, sizeof(keys->master)},
-                     seeds, OSSPI_COUNT_OF(seeds), block, 2 * (key_len + iv_len));
-    memcpy(client->secret, block, key_len);
-    memcpy(server->secret, block + key_len, key_len);
-    memcpy(client->iv, block + 2 * key_len, iv_len);
-    memcpy(server->iv, block + 2 * key_len + iv_len, iv_len);
-    osspi_secure_zero(block, sizeof(block));
+    osspi_bridge_init(&bridge, suite, false, keys->shard);
+    osspi_bridge_key_block(&bridge, keys->master, keys->client_random, keys->server_random, &block);
+    osspi_record_key_change(client, &block.client);
+    osspi_record_key_change(server, &block.server);
+    record->read.sequence = opened;
+    record->write.sequence = sealed;
+    status = osspi_later_new(record, keys, &block);
+    osspi_secure_zero(&block, sizeof(block));
+    return status;
 }
 
 static struct osspi_record_aead *new_record(struct osspi_tls *tls,
@@ -233,13 +260,14 @@ static struct osspi_record_aead *new_record(struct osspi_tls *tls,
     record->base.class = &by_own_code;
     record->shard = keys->shard;
     record->epoch = osspi_fork_epoch();
-    record->kind = kind_of(suite);
+    record->kind = osspi_bridge_kind(suite);
     record->hash = strcmp(suite->prf_hash, "SHA384") == 0 ? OSSPI_HMAC_SHA384 : OSSPI_HMAC_SHA256;
     record->version = facts->version;
     record->server = facts->server;
     record->write.sequence = keys->sealed;
     record->read.sequence = keys->opened;
     record->tls = tls;
+    record->later_wanted = osspi_tls_later_wanted(tls);
     memcpy(record->master, keys->master, sizeof(record->master));
     set_sizes(record, facts, suite);
     return record;
@@ -260,7 +288,7 @@ SECURITY_STATUS osspi_record_aead_new(struct osspi_tls *tls, const struct osspi_
     else if (record->version == OSSPI_TLS13)
         status = start13(record, &keys);
     else
-        start12(record, &keys);
+        status = start12(record, &keys, osspi_suite_find(facts->cipher_suite));
     osspi_secure_zero(&keys, sizeof(keys));
     if (status == SEC_E_OK) {
         *ret_record = &record->base;

@@ -3,7 +3,8 @@
 /*
  * What the files share that protect records by our own code: record_aead.c (making, and what
  * legs ask), record_seal.c, record_open.c, record_post.c (messages after the handshake),
- * record_key.c (keys), record_export.c (keying material for others).
+ * record_later.c (handshakes after the handshake), record_key.c (keys), record_export.c (keying
+ * material for others).
  *
  * What guards a member is said beside it: "write" and "read" are the sides of the context, which
  * the caller holds; "both" means both of them. Members without a word are constant.
@@ -17,11 +18,13 @@
 
 #include "base/lock.h"
 #include "packages/schannel/aead.h"
+#include "packages/schannel/later.h"
 #include "packages/schannel/record.h"
 
 #define OSSPI_TLS13 0x0304
 
 /* Content types (RFC 8446, 5.1). */
+#define OSSPI_TYPE_CCS       20u
 #define OSSPI_TYPE_ALERT     21u
 #define OSSPI_TYPE_HANDSHAKE 22u
 #define OSSPI_TYPE_DATA      23u
@@ -45,8 +48,9 @@
 
 #define OSSPI_KEY_UPDATE_SIZE 5u
 #define OSSPI_MAX_SLOT        31u /* bytes of a sealed KeyUpdate or alert */
-/* Two answers that no leg has found room for, a warning, and the alert that ends it all. */
-#define OSSPI_MAX_PENDING (4 * OSSPI_MAX_SLOT)
+/* Room for two answers that no leg has found room for, a warning, and the alert that ends it all;
+ * more is made for the flight of a later handshake. */
+#define OSSPI_MIN_PENDING (4 * OSSPI_MAX_SLOT)
 
 /* Cipher blocks under one AES-GCM key (RFC 8446, 5.5: 2^24.5 full records), and where TLS 1.3 takes
  * the next key. TLS 1.2 has no next one: there it is the end. */
@@ -87,32 +91,37 @@ struct osspi_record_aead {
     uint64_t next_explicit;        /* write */
     bool closed;                   /* write; a closing alert was made */
     bool spoiled;                  /* write; sealing has failed: a record is missing */
-    uint8_t pending_len;           /* write */
+    bool flight_left;              /* both */
+    bool later_wanted;             /* constant; the credential allows later handshakes */
+    uint32_t pending_len;          /* write */
+    uint32_t pending_size;         /* write */
     uint8_t *pending;              /* write; sealed records that must leave first; or NULL */
 
     struct osspi_record_key read; /* read */
     bool broken;                  /* read */
     uint8_t fatal;                /* read; alert that tells the peer why, 0: none */
     uint8_t alert_in;             /* read; fatal alert of the peer, 0: none */
+    uint8_t head_len, head[4];    /* read; TLS 1.2: the header of a message, as far as it came */
     const char *words;            /* read; what broke it; static text */
     uint32_t idle_run;            /* read; records in a row without application data */
     uint32_t skip;                /* read; TLS 1.2: bytes left of a declined ClientHello */
-    uint8_t head[4], head_len;    /* read; TLS 1.2: the header of a message, as far as it came */
     struct osspi_partial {
         uint8_t *bytes;
         size_t len, size;
     } partial; /* read; the beginning of a message that goes on in the next record */
 
-    /* The TLS library's object: until its last flight has left (both), and then, where tickets are
-     * still to come, until they have (read). */
+    /* The TLS library's object: until its last flight has left (both), and then, where tickets or
+     * handshakes are still to come, until they have (read). */
     struct osspi_tls *tls;
-    bool flight_left; /* both */
-    struct osspi_ticket_wait {
-        uint8_t secret[OSSPI_MAX_HASH]; /* under which the TLS library opens */
-        uint64_t sequence;              /* of what it opens next */
-        int64_t until;                  /* unix seconds */
-    } * tickets;                        /* as tls; NULL: none are waited for */
-    struct osspi_session_left session;  /* both */
+    struct osspi_later *later;         /* as tls; NULL: nothing is waited for */
+    struct osspi_session_left session; /* both */
+
+    /* What is exported since the last renegotiation, and before; NULL: the two below. Stored under
+     * both, with release order; those before stay until the end, somebody may be reading them. */
+    struct osspi_export_secret {
+        uint8_t master[OSSPI_MAX_HASH], randoms[64];
+        struct osspi_export_secret *before;
+    } * _Atomic renewed;
 
     uint8_t master[OSSPI_MAX_HASH]; /* TLS 1.3: exporter secret; 1.2: master secret */
     uint8_t randoms[];              /* TLS 1.2: client's, server's, 32 bytes each */
@@ -153,6 +162,9 @@ SECURITY_STATUS osspi_record_key_next(const struct osspi_record_aead *record,
 /** Goes on with that secret; it is wiped where it was. */
 void osspi_record_key_replace(struct osspi_record_key *key, uint8_t secret[OSSPI_MAX_HASH]);
 
+/** TLS 1.2: goes on with keys of another key block. */
+void osspi_record_key_change(struct osspi_record_key *key, const struct osspi_key_block_side *side);
+
 void osspi_record_key_clear(struct osspi_record_aead *record, struct osspi_record_key *key);
 
 /** The nonce of a record (RFC 8446, 5.3; RFC 7905, 2). */
@@ -160,7 +172,8 @@ void osspi_record_nonce(const uint8_t iv[OSSPI_AEAD_NONCE], uint64_t sequence,
                         uint8_t ret_nonce[OSSPI_AEAD_NONCE]);
 
 /** Key and iv of a TLS 1.3 traffic secret into a key of its own. */
-SECURITY_STATUS osspi_record_traffic_key(const struct osspi_record_aead *record,
+SECURITY_STATUS osspi_record_traffic_key(enum osspi_aead_kind kind, enum osspi_hmac_hash hash,
+                                         const struct osspi_shard *shard,
                                          const uint8_t secret[OSSPI_MAX_HASH],
                                          struct osspi_aead *aead, uint8_t ret_iv[OSSPI_AEAD_NONCE])
     __attribute__((warn_unused_result));
@@ -175,6 +188,16 @@ SECURITY_STATUS osspi_record_seal_as(struct osspi_record_aead *record, uint8_t t
 
 /** Pays what is owed, into the pending bytes; for that they must have room for one record. */
 SECURITY_STATUS osspi_record_settle(struct osspi_record_aead *record)
+    __attribute__((warn_unused_result));
+
+/** Seals a record behind what is pending. SEC_E_INSUFFICIENT_MEMORY: nothing has changed;
+ * SEC_E_ENCRYPT_FAILURE. */
+SECURITY_STATUS osspi_record_put(struct osspi_record_aead *record, uint8_t type,
+                                 const uint8_t *bytes, size_t len)
+    __attribute__((warn_unused_result));
+
+/** A KeyUpdate of our own accord, and the next key behind it. The same statuses. */
+SECURITY_STATUS osspi_record_update_key(struct osspi_record_aead *record, bool request)
     __attribute__((warn_unused_result));
 
 /** The pending bytes have left. */
@@ -192,6 +215,9 @@ enum osspi_record_kind osspi_record_open_one(struct osspi_record *base, uint8_t 
                                              uint8_t **ret_plain, size_t *ret_plain_len,
                                              SECURITY_STATUS *ret_status);
 
+/** TLS 1.3: content type of a record that comes next, without taking it; 0: it cannot be told. */
+uint8_t osspi_record_peek(struct osspi_record_aead *record, const uint8_t *bytes, size_t len);
+
 /** Ends reading: the alert tells the peer (0: nothing to tell), the words whoever asks. */
 enum osspi_record_kind osspi_record_break(struct osspi_record_aead *record, uint8_t alert,
                                           const char *words);
@@ -199,11 +225,11 @@ enum osspi_record_kind osspi_record_break(struct osspi_record_aead *record, uint
 /* ---- record_post.c ---- */
 
 /**
- * Takes the handshake messages of one opened record.
+ * Takes the handshake messages of one opened record; or, in a renegotiation, a ChangeCipherSpec.
  *
  * @return POST_HANDSHAKE; RETRY: no memory, nothing was taken; BROKEN, with *ret_status.
  */
-enum osspi_record_kind osspi_record_take_messages(struct osspi_record_aead *record,
+enum osspi_record_kind osspi_record_take_messages(struct osspi_record_aead *record, uint8_t type,
                                                   const uint8_t *bytes, size_t len,
                                                   SECURITY_STATUS *ret_status);
 
@@ -213,6 +239,7 @@ void osspi_record_release_tls(struct osspi_record_aead *record);
 /* ---- record_export.c ---- */
 
 /** As in struct osspi_record_class; no side is needed. */
+void osspi_record_randoms(struct osspi_record *base, uint8_t ret_randoms[64]);
 SECURITY_STATUS osspi_record_export_keying(struct osspi_record *base, struct osspi_hmac_bytes label,
                                            struct osspi_hmac_bytes context, uint8_t *out,
                                            size_t out_len);

@@ -24,18 +24,17 @@ static bool is_reserved(struct osspi_hmac_bytes label)
     return false;
 }
 
-static SECURITY_STATUS export12(const struct osspi_record_aead *record,
-                                struct osspi_hmac_bytes label, struct osspi_hmac_bytes context,
-                                uint8_t *out, size_t out_len)
+SECURITY_STATUS osspi_record_export12(enum osspi_hmac_hash hash, const uint8_t master[48],
+                                      const uint8_t randoms[64], struct osspi_hmac_bytes label,
+                                      struct osspi_hmac_bytes context, uint8_t *out, size_t out_len)
 {
     const uint8_t context_len[] = {(uint8_t)(context.len >> 8), (uint8_t)context.len};
     const struct osspi_hmac_bytes seeds[] = {
-        label, {record->randoms, 64}, {context_len, sizeof(context_len)}, context};
+        label, {randoms, 64}, {context_len, sizeof(context_len)}, context};
 
     if (is_reserved(label) || context.len > MAX_CONTEXT12)
         return SEC_E_INVALID_PARAMETER;
-    osspi_derive_prf(record->hash,
-                     (struct osspi_hmac_bytes){record->master, sizeof(record->master)}, seeds,
+    osspi_derive_prf(hash, (struct osspi_hmac_bytes){master, 48}, seeds,
                      context.at ? OSSPI_COUNT_OF(seeds) : 2, out, out_len);
     return SEC_E_OK;
 }
@@ -60,12 +59,37 @@ static SECURITY_STATUS export13(const struct osspi_record_aead *record,
     return status;
 }
 
+/* Of TLS 1.2; a renegotiation brings others. */
+static void secrets12(const struct osspi_record_aead *record, const uint8_t **ret_master,
+                      const uint8_t **ret_randoms)
+{
+    const struct osspi_export_secret *renewed =
+        atomic_load_explicit(&record->renewed, memory_order_acquire);
+
+    *ret_master = renewed ? renewed->master : record->master;
+    *ret_randoms = renewed ? renewed->randoms : record->randoms;
+}
+
 SECURITY_STATUS osspi_record_export_keying(struct osspi_record *base, struct osspi_hmac_bytes label,
                                            struct osspi_hmac_bytes context, uint8_t *out,
                                            size_t out_len)
 {
     const struct osspi_record_aead *record = osspi_record_own(base);
+    const uint8_t *master, *randoms;
 
-    return record->version == OSSPI_TLS13 ? export13(record, label, context, out, out_len)
-                                          : export12(record, label, context, out, out_len);
+    if (record->version == OSSPI_TLS13)
+        return export13(record, label, context, out, out_len);
+    secrets12(record, &master, &randoms);
+    return osspi_record_export12(record->hash, master, randoms, label, context, out, out_len);
+}
+
+void osspi_record_randoms(struct osspi_record *base, uint8_t ret_randoms[64])
+{
+    const struct osspi_record_aead *record = osspi_record_own(base);
+    const uint8_t *master, *randoms;
+
+    if (record->version == OSSPI_TLS13) /* it keeps none */
+        return;
+    secrets12(record, &master, &randoms);
+    memcpy(ret_randoms, randoms, 64);
 }

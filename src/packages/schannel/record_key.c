@@ -14,7 +14,8 @@
 
 #define LABEL(text) ((struct osspi_hmac_bytes){(text), sizeof(text) - 1})
 
-SECURITY_STATUS osspi_record_traffic_key(const struct osspi_record_aead *record,
+SECURITY_STATUS osspi_record_traffic_key(enum osspi_aead_kind kind, enum osspi_hmac_hash hash,
+                                         const struct osspi_shard *shard,
                                          const uint8_t secret[OSSPI_MAX_HASH],
                                          struct osspi_aead *aead, uint8_t ret_iv[OSSPI_AEAD_NONCE])
 {
@@ -22,13 +23,11 @@ SECURITY_STATUS osspi_record_traffic_key(const struct osspi_record_aead *record,
     uint8_t key[OSSPI_AEAD_MAX_KEY];
     SECURITY_STATUS status;
 
-    status = osspi_derive_label(record->hash, secret, LABEL("key"), none, key,
-                                osspi_aead_key_len(record->kind));
+    status = osspi_derive_label(hash, secret, LABEL("key"), none, key, osspi_aead_key_len(kind));
     if (status == SEC_E_OK)
-        status =
-            osspi_derive_label(record->hash, secret, LABEL("iv"), none, ret_iv, OSSPI_AEAD_NONCE);
+        status = osspi_derive_label(hash, secret, LABEL("iv"), none, ret_iv, OSSPI_AEAD_NONCE);
     if (status == SEC_E_OK)
-        status = osspi_aead_set_key(aead, record->kind, key, record->shard);
+        status = osspi_aead_set_key(aead, kind, key, shard);
     osspi_secure_zero(key, sizeof(key));
     return status;
 }
@@ -45,7 +44,8 @@ SECURITY_STATUS osspi_record_key_ready(struct osspi_record_aead *record,
     if (!key->aead)
         return SEC_E_INSUFFICIENT_MEMORY;
     if (record->version == OSSPI_TLS13) {
-        status = osspi_record_traffic_key(record, key->secret, key->aead, key->iv);
+        status = osspi_record_traffic_key(record->kind, record->hash, record->shard, key->secret,
+                                          key->aead, key->iv);
     } else {
         status = osspi_aead_set_key(key->aead, record->kind, key->secret, record->shard);
         if (status == SEC_E_OK)
@@ -74,6 +74,15 @@ void osspi_record_key_replace(struct osspi_record_key *key, uint8_t secret[OSSPI
     key->ready = false;
     key->sequence = 0;
     key->blocks = 0;
+}
+
+void osspi_record_key_change(struct osspi_record_key *key, const struct osspi_key_block_side *side)
+{
+    uint8_t secret[OSSPI_MAX_HASH] = {0};
+
+    memcpy(secret, side->key, sizeof(side->key));
+    osspi_record_key_replace(key, secret);
+    memcpy(key->iv, side->iv, sizeof(key->iv));
 }
 
 void osspi_record_key_clear(struct osspi_record_aead *record, struct osspi_record_key *key)

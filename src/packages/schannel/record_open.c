@@ -10,7 +10,8 @@
 #include "base/memory.h"
 #include "packages/schannel/record_aead.h"
 
-#define MAX_IDLE_RUN 64u /* records in a row that bring nothing */
+#define MAX_IDLE_RUN  64u  /* records in a row that bring nothing */
+#define MAX_LATER_RUN 512u /* that bring no data, in a later handshake */
 
 enum osspi_record_kind osspi_record_break(struct osspi_record_aead *record, uint8_t alert,
                                           const char *words)
@@ -35,6 +36,9 @@ static enum osspi_record_kind take_alert(struct osspi_record_aead *record, const
                                   "an alert is neither a warning nor fatal");
     if (bytes[1] == OSSPI_ALERT_CLOSING)
         return OSSPI_RECORD_CLOSED;
+    if (bytes[0] == OSSPI_ALERT_WARNING && bytes[1] == OSSPI_ALERT_NO_RENEGOTIATION &&
+        osspi_later_refused(record))
+        return OSSPI_RECORD_REFUSED;
     /* TLS 1.3 knows no warnings but these two (RFC 8446, 6). */
     if (bytes[1] == OSSPI_ALERT_USER_CANCELED ||
         (bytes[0] != OSSPI_ALERT_FATAL && record->version != OSSPI_TLS13))
@@ -51,7 +55,7 @@ static bool is_too_idle(struct osspi_record_aead *record, uint8_t type, size_t l
         record->idle_run = 0;
         return false;
     }
-    return ++record->idle_run > MAX_IDLE_RUN;
+    return ++record->idle_run > (osspi_later_runs(record) ? MAX_LATER_RUN : MAX_IDLE_RUN);
 }
 
 /* One record being opened. */
@@ -135,10 +139,16 @@ static enum osspi_record_kind take_handshake(struct osspi_record_aead *record,
         *ret_status = SEC_E_INSUFFICIENT_MEMORY;
         kind = OSSPI_RECORD_RETRY;
     } else {
-        kind = osspi_record_take_messages(record, copy, opened->len, ret_status);
+        kind = osspi_record_take_messages(record, opened->type, copy, opened->len, ret_status);
     }
     osspi_secret_free(copy, opened->len);
     return kind;
+}
+
+/* An answer of several messages, or a Finished, has to come next. */
+static bool is_in_answer(const struct osspi_record_aead *record)
+{
+    return osspi_later_is_answer(record) || (record->later && record->later->awaits_finished);
 }
 
 /* A handshake message goes on in the next record (RFC 8446, 5.1). */
@@ -157,7 +167,8 @@ static enum osspi_record_kind take(struct osspi_record_aead *record, const struc
     if (is_too_idle(record, opened->type, opened->len))
         return osspi_record_break(record, OSSPI_ALERT_UNEXPECTED,
                                   "too many records in a row without application data");
-    if (opened->type != OSSPI_TYPE_HANDSHAKE && has_begun(record))
+    if (opened->type != OSSPI_TYPE_HANDSHAKE &&
+        (has_begun(record) || (opened->type != OSSPI_TYPE_ALERT && is_in_answer(record))))
         return osspi_record_break(record, OSSPI_ALERT_UNEXPECTED,
                                   "a handshake message was not finished");
     switch (opened->type) {
@@ -167,10 +178,15 @@ static enum osspi_record_kind take(struct osspi_record_aead *record, const struc
         return take_alert(record, opened->body, opened->len, ret_status);
     case OSSPI_TYPE_HANDSHAKE:
         return take_handshake(record, opened, ret_status);
+    case OSSPI_TYPE_CCS:
+        if (osspi_later_runs(record) && opened->len == 1)
+            return take_handshake(record, opened, ret_status);
+        break;
     default:
-        return osspi_record_break(record, OSSPI_ALERT_UNEXPECTED,
-                                  "a record of a type that has no place here");
+        break;
     }
+    return osspi_record_break(record, OSSPI_ALERT_UNEXPECTED,
+                              "a record of a type that has no place here");
 }
 
 static enum osspi_record_kind open_record(struct osspi_record_aead *record, struct opened *opened,
@@ -239,6 +255,8 @@ enum osspi_record_kind osspi_record_open_one(struct osspi_record *base, uint8_t 
         *ret_status = SEC_E_CONTEXT_EXPIRED;
         return break_open(bytes, len, ret_plain_len);
     }
+    if (record->later && record->later->hold)
+        return OSSPI_RECORD_POSTPONED;
     if (!check_header(record, bytes, len, ret_status))
         return break_open(bytes, len, ret_plain_len);
     *ret_status = osspi_record_key_ready(record, &record->read);
@@ -251,7 +269,28 @@ enum osspi_record_kind osspi_record_open_one(struct osspi_record *base, uint8_t 
     *ret_plain = opened.body;
     if (kind == OSSPI_RECORD_DATA && opened.type == OSSPI_TYPE_DATA)
         *ret_plain_len = opened.len;
-    if (record->tickets)
+    if (record->later && record->later->tickets)
         osspi_record_release_tls(record);
     return kind;
+}
+
+uint8_t osspi_record_peek(struct osspi_record_aead *record, const uint8_t *bytes, size_t len)
+{
+    struct opened opened = {0};
+    uint8_t *copy = NULL;
+    bool known = false;
+
+    if (record->broken || record->version != OSSPI_TLS13 || bytes[0] != OSSPI_TYPE_DATA ||
+        len < (size_t)record->above + OSSPI_AEAD_TAG || record->read.sequence == UINT64_MAX ||
+        osspi_record_key_ready(record, &record->read) != SEC_E_OK)
+        return 0;
+    copy = osspi_memdup(bytes, len);
+    if (copy) {
+        start_opening(record, copy, len, &opened);
+        known = osspi_aead_open(record->read.aead, opened.nonce, opened.aad, opened.aad_len,
+                                opened.body, opened.len) &&
+                find_type(&opened);
+    }
+    osspi_secret_free(copy, len);
+    return known ? opened.type : 0;
 }

@@ -5,12 +5,15 @@
  *
  * TLS 1.3 (RFC 8446, 4.6): a KeyUpdate changes the key for reading at once, and may ask for one in
  * return. Session tickets go to the TLS library, which makes sessions of them: they are sealed
- * again under the key and number that it would read next, its first traffic key, which it never
- * leaves. When it has had one, or none has come for a while, its object is freed; tickets that come
- * later are checked for their form and dropped.
+ * again under the key and number that it would read next (bridge.h), its first traffic key, which
+ * it never leaves. When it has had one, or none has come for a while, its object is freed; tickets
+ * that come later are checked for their form and dropped.
  *
  * TLS 1.2 (RFC 5246, 7.4.1.1): a wish to renegotiate is declined. A ClientHello may go on in the
  * records that follow; nothing of it is kept.
+ *
+ * Where the credential allows handshakes after the handshake, their messages are kept for the next
+ * leg; see later.h.
  *
  * The read side is held.
  */
@@ -51,79 +54,43 @@ static size_t message_len(const uint8_t *header)
 
 void osspi_record_release_tls(struct osspi_record_aead *record)
 {
-    if (record->tickets && time(NULL) < record->tickets->until)
+    struct osspi_later *later = record->later;
+
+    if (later && later->tickets && time(NULL) < later->until)
         return;
-    osspi_secret_free(record->tickets, sizeof(*record->tickets));
-    record->tickets = NULL;
+    if (later)
+        later->tickets = false;
+    if (later && later->left > 0)
+        return;
+    osspi_later_free(later);
+    record->later = NULL;
     osspi_tls_take_session(record->tls, &record->session);
     osspi_tls_free(record->tls);
     record->tls = NULL;
 }
 
-/* Seals a piece of a message as the TLS library expects to read it. */
-static SECURITY_STATUS seal_for_library(struct osspi_record_aead *record, struct osspi_aead *aead,
-                                        const uint8_t iv[OSSPI_AEAD_NONCE], const uint8_t *bytes,
-                                        size_t len, uint8_t *ret_record)
+/* The whole message, header included. A ticket is a gift: where there is no memory for it, or the
+ * library has none, the connection goes on without. */
+static SECURITY_STATUS give_ticket(struct osspi_record_aead *record, const uint8_t *bytes,
+                                   size_t len)
 {
-    uint8_t nonce[OSSPI_AEAD_NONCE];
-    const size_t body = len + 1 + OSSPI_AEAD_TAG;
-    const struct osspi_aead_pieces pieces = {
-        .data = ret_record + OSSPI_TLS_HEADER,
-        .data_len = len + 1,
-        .aad = ret_record,
-        .aad_len = OSSPI_TLS_HEADER,
-        .tag = ret_record + OSSPI_TLS_HEADER + len + 1,
-    };
-    const uint8_t header[OSSPI_TLS_HEADER] = {OSSPI_TYPE_DATA, 3, 3, (uint8_t)(body >> 8),
-                                              (uint8_t)body};
-
-    memcpy(ret_record, header, sizeof(header));
-    memcpy(pieces.data, bytes, len);
-    pieces.data[len] = OSSPI_TYPE_HANDSHAKE;
-    osspi_record_nonce(iv, record->tickets->sequence++, nonce);
-    return osspi_aead_seal(aead, nonce, &pieces) ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
-}
-
-static SECURITY_STATUS feed(struct osspi_record_aead *record, struct osspi_aead *aead,
-                            const uint8_t iv[OSSPI_AEAD_NONCE], const uint8_t *bytes, size_t len)
-{
-    const size_t room = OSSPI_TLS_HEADER + OSSPI_TLS_MAX_FRAGMENT + 1 + OSSPI_AEAD_TAG;
+    const size_t room = OSSPI_TLS_MAX_FRAGMENT + OSSPI_BRIDGE_OVERHEAD;
     uint8_t *sealed = osspi_alloc(room);
     SECURITY_STATUS status = sealed ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 
     while (status == SEC_E_OK && len > 0) {
         const size_t part = len < OSSPI_TLS_MAX_FRAGMENT ? len : OSSPI_TLS_MAX_FRAGMENT;
-        size_t plain_len;
+        size_t sealed_len, plain_len;
 
-        status = seal_for_library(record, aead, iv, bytes, part, sealed);
-        if (status == SEC_E_OK &&
-            osspi_tls_open(record->tls, sealed, OSSPI_TLS_HEADER + part + 1 + OSSPI_AEAD_TAG,
-                           sealed, &plain_len) != OSSPI_TLS_POST_HANDSHAKE)
+        status = osspi_bridge_seal(&record->later->bridge, OSSPI_TYPE_HANDSHAKE, bytes, part,
+                                   sealed, &sealed_len);
+        if (status == SEC_E_OK && osspi_tls_open(record->tls, sealed, sealed_len, sealed,
+                                                 &plain_len) != OSSPI_TLS_POST_HANDSHAKE)
             status = osspi_tls_failure(record->tls);
         bytes += part;
         len -= part;
     }
     osspi_secret_free(sealed, room);
-    return status;
-}
-
-/* The whole message, header included. A ticket is a gift: where there is no memory for it, or the
- * library has none, the connection goes on without. */
-static SECURITY_STATUS give_ticket(struct osspi_record_aead *record, const uint8_t *message,
-                                   size_t len)
-{
-    uint8_t iv[OSSPI_AEAD_NONCE];
-    struct osspi_aead *aead = osspi_alloc(osspi_aead_size(record->kind));
-    SECURITY_STATUS status = SEC_E_INSUFFICIENT_MEMORY;
-
-    if (aead) {
-        status = osspi_record_traffic_key(record, record->tickets->secret, aead, iv);
-        if (status == SEC_E_OK)
-            status = feed(record, aead, iv, message, len);
-        osspi_aead_clear(aead);
-    }
-    osspi_secret_free(aead, osspi_aead_size(record->kind));
-    osspi_secure_zero(iv, sizeof(iv));
     return status;
 }
 
@@ -161,10 +128,10 @@ static enum osspi_record_kind take_ticket(struct osspi_record_aead *record,
     if (record->server || !is_ticket(message->body, message->len))
         return break_off(record, record->server ? OSSPI_ALERT_UNEXPECTED : OSSPI_ALERT_DECODE_ERROR,
                          "a session ticket that is not one", ret_status);
-    if (!record->tickets)
+    if (!record->later || !record->later->tickets || record->later->state == OSSPI_LATER_RUNNING)
         return OSSPI_RECORD_POST_HANDSHAKE;
     *ret_status = give_ticket(record, message->body - HEADER, HEADER + message->len);
-    record->tickets->until = INT64_MIN; /* one will do */
+    record->later->until = INT64_MIN; /* one will do */
     if (*ret_status == SEC_E_OK || *ret_status == SEC_E_INSUFFICIENT_MEMORY)
         return OSSPI_RECORD_POST_HANDSHAKE;
     return break_off(record, OSSPI_ALERT_DECODE_ERROR, "the TLS library refuses a session ticket",
@@ -237,7 +204,9 @@ static enum osspi_record_kind take_first(struct osspi_record_aead *record, const
     if (len < HEADER)
         return OSSPI_RECORD_POST_HANDSHAKE;
     message = (struct message){bytes[0], bytes + HEADER, message_len(bytes)};
-    if (message.type != KEY_UPDATE && message.type != SESSION_TICKET)
+    const bool for_library = osspi_later_takes(record, message.type);
+    if (!for_library && ((message.type != KEY_UPDATE && message.type != SESSION_TICKET) ||
+                         osspi_later_is_answer(record)))
         return break_off(record, OSSPI_ALERT_UNEXPECTED,
                          "a handshake message that has no place here", ret_status);
     if (message.len > MAX_MESSAGE)
@@ -246,6 +215,8 @@ static enum osspi_record_kind take_first(struct osspi_record_aead *record, const
     if (len - HEADER < message.len)
         return OSSPI_RECORD_POST_HANDSHAKE;
     *ret_used = HEADER + message.len;
+    if (for_library)
+        return osspi_later_keep(record, OSSPI_TYPE_HANDSHAKE, bytes, *ret_used, ret_status);
     if (message.type == KEY_UPDATE)
         return take_update(record, &message, *ret_used == len, ret_status);
     return take_ticket(record, &message, ret_status);
@@ -302,7 +273,8 @@ static enum osspi_record_kind decline(struct osspi_record_aead *record, SECURITY
     if (len > MAX_MESSAGE || (!record->server && len != 0))
         return break_off(record, OSSPI_ALERT_DECODE_ERROR,
                          "a wish to renegotiate of a wrong length", ret_status);
-    (void)atomic_fetch_or_explicit(&record->owed, OSSPI_OWED_DECLINE, memory_order_relaxed);
+    if (!osspi_later_want(record))
+        (void)atomic_fetch_or_explicit(&record->owed, OSSPI_OWED_DECLINE, memory_order_relaxed);
     record->skip = (uint32_t)len;
     return OSSPI_RECORD_POST_HANDSHAKE;
 }
@@ -322,6 +294,8 @@ static enum osspi_record_kind take12(struct osspi_record_aead *record, const uin
         len -= part;
         if (len == 0)
             break;
+        if (record->head_len == 0 && osspi_later_begins(record, *bytes))
+            return osspi_later_keep(record, OSSPI_TYPE_HANDSHAKE, bytes, len, ret_status);
         record->head[record->head_len++] = *bytes++;
         len--;
         if (record->head[0] != wanted)
@@ -335,14 +309,29 @@ static enum osspi_record_kind take12(struct osspi_record_aead *record, const uin
     return kind;
 }
 
-enum osspi_record_kind osspi_record_take_messages(struct osspi_record_aead *record,
-                                                  const uint8_t *bytes, size_t len,
-                                                  SECURITY_STATUS *ret_status)
+static enum osspi_record_kind take_any(struct osspi_record_aead *record, uint8_t type,
+                                       const uint8_t *bytes, size_t len,
+                                       SECURITY_STATUS *ret_status)
 {
     if (len == 0) /* RFC 8446, 5.1; RFC 5246, 6.2.1 */
         return break_off(record, OSSPI_ALERT_UNEXPECTED, "an empty handshake record", ret_status);
+    if (osspi_later_runs(record))
+        return osspi_later_keep(record, type, bytes, len, ret_status);
     if (record->version != OSSPI_TLS13)
         return take12(record, bytes, len, ret_status);
     return record->partial.len > 0 ? take13_more(record, bytes, len, ret_status)
                                    : take13(record, bytes, len, ret_status);
+}
+
+enum osspi_record_kind osspi_record_take_messages(struct osspi_record_aead *record, uint8_t type,
+                                                  const uint8_t *bytes, size_t len,
+                                                  SECURITY_STATUS *ret_status)
+{
+    const size_t kept = record->later ? record->later->queue.len : 0;
+    const enum osspi_record_kind kind = take_any(record, type, bytes, len, ret_status);
+
+    /* The record comes again, and all of its messages. */
+    if (kind == OSSPI_RECORD_RETRY && record->later)
+        record->later->queue.len = kept;
+    return kind;
 }

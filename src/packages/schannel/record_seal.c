@@ -95,9 +95,27 @@ static SECURITY_STATUS make(struct osspi_record_aead *record, uint8_t type,
 
 /* ---- what must leave first ---- */
 
-/* Seals a short message behind what is pending already. */
-static SECURITY_STATUS make_pending(struct osspi_record_aead *record, uint8_t type,
-                                    const uint8_t *message, size_t len)
+static bool reserve(struct osspi_record_aead *record, size_t more)
+{
+    const size_t needed = record->pending_len + more;
+    const size_t size = needed > OSSPI_MIN_PENDING ? needed : OSSPI_MIN_PENDING;
+    uint8_t *grown;
+
+    if (record->pending && needed <= record->pending_size)
+        return true;
+    grown = size <= UINT32_MAX ? osspi_alloc(size) : NULL;
+    if (!grown)
+        return false;
+    if (record->pending_len > 0)
+        memcpy(grown, record->pending, record->pending_len);
+    osspi_secret_free(record->pending, record->pending_size);
+    record->pending = grown;
+    record->pending_size = (uint32_t)size;
+    return true;
+}
+
+SECURITY_STATUS osspi_record_put(struct osspi_record_aead *record, uint8_t type,
+                                 const uint8_t *message, size_t len)
 {
     const size_t above = record->above;
     struct place place = {.len = len};
@@ -105,9 +123,7 @@ static SECURITY_STATUS make_pending(struct osspi_record_aead *record, uint8_t ty
 
     if (status != SEC_E_OK)
         return status;
-    if (!record->pending)
-        record->pending = osspi_alloc(OSSPI_MAX_PENDING);
-    if (!record->pending || OSSPI_MAX_PENDING - record->pending_len < record->slot)
+    if (!reserve(record, above + len + record->below))
         return SEC_E_INSUFFICIENT_MEMORY;
     place.header = record->pending + record->pending_len;
     place.data = place.header + above;
@@ -115,14 +131,14 @@ static SECURITY_STATUS make_pending(struct osspi_record_aead *record, uint8_t ty
     memcpy(place.data, message, len);
     status = make(record, type, &place);
     if (status == SEC_E_OK)
-        record->pending_len += (uint8_t)(above + len + record->below);
+        record->pending_len += (uint32_t)(above + len + record->below);
     return status;
 }
 
 void osspi_record_drop_pending(struct osspi_record_aead *record)
 {
-    osspi_secret_free(OSSPI_TAKE(record->pending), OSSPI_MAX_PENDING);
-    record->pending_len = 0;
+    osspi_secret_free(OSSPI_TAKE(record->pending), record->pending_size);
+    record->pending_len = record->pending_size = 0;
 }
 
 SECURITY_STATUS osspi_record_put_alert(struct osspi_record_aead *record, uint8_t level,
@@ -130,18 +146,17 @@ SECURITY_STATUS osspi_record_put_alert(struct osspi_record_aead *record, uint8_t
 {
     const uint8_t message[] = {level, description};
 
-    return make_pending(record, OSSPI_TYPE_ALERT, message, sizeof(message));
+    return osspi_record_put(record, OSSPI_TYPE_ALERT, message, sizeof(message));
 }
 
-/* A KeyUpdate, and the next key behind it. */
-static SECURITY_STATUS update_key(struct osspi_record_aead *record)
+SECURITY_STATUS osspi_record_update_key(struct osspi_record_aead *record, bool request)
 {
-    static const uint8_t message[OSSPI_KEY_UPDATE_SIZE] = {KEY_UPDATE, 0, 0, 1, 0};
+    const uint8_t message[OSSPI_KEY_UPDATE_SIZE] = {KEY_UPDATE, 0, 0, 1, request};
     uint8_t next[OSSPI_MAX_HASH] = {0};
     SECURITY_STATUS status = osspi_record_key_next(record, &record->write, next);
 
     if (status == SEC_E_OK)
-        status = make_pending(record, OSSPI_TYPE_HANDSHAKE, message, sizeof(message));
+        status = osspi_record_put(record, OSSPI_TYPE_HANDSHAKE, message, sizeof(message));
     if (status == SEC_E_OK)
         osspi_record_key_replace(&record->write, next);
     osspi_secure_zero(next, sizeof(next));
@@ -167,7 +182,7 @@ SECURITY_STATUS osspi_record_settle(struct osspi_record_aead *record)
     if (record->closed)
         return SEC_E_OK;
     if (owed & OSSPI_OWED_UPDATE || has_to_update(record))
-        status = update_key(record);
+        status = osspi_record_update_key(record, false);
     else if (owed & OSSPI_OWED_DECLINE)
         status = osspi_record_put_alert(record, OSSPI_ALERT_WARNING, OSSPI_ALERT_NO_RENEGOTIATION);
     if (status == SEC_E_OK)

@@ -209,6 +209,26 @@ static SECURITY_STATUS alert(struct osspi_record *base, uint8_t level, uint8_t d
     return alert_locked(own(base), level, description);
 }
 
+/* Such suites end with TLS 1.2, and nothing is renegotiated under them. */
+static SECURITY_STATUS update(struct osspi_record *base, bool request)
+{
+    (void)base;
+    (void)request;
+    return SEC_E_UNSUPPORTED_FUNCTION;
+}
+
+static struct osspi_later *later(struct osspi_record *base)
+{
+    (void)base;
+    return NULL;
+}
+
+static bool refuses_later(struct osspi_record *base)
+{
+    OSSPI_LOCKED(&own(base)->lock);
+    return osspi_tls_later_wanted(own(base)->tls);
+}
+
 static void reconnects(struct osspi_record *base, bool enabled)
 {
     OSSPI_LOCKED(&own(base)->lock);
@@ -219,6 +239,12 @@ static void detail(struct osspi_record *base, char *buffer, size_t size)
 {
     OSSPI_LOCKED(&own(base)->lock);
     (void)snprintf(buffer, size, "%s", osspi_tls_detail(own(base)->tls));
+}
+
+static void randoms(struct osspi_record *base, uint8_t ret_randoms[64])
+{
+    OSSPI_LOCKED(&own(base)->lock);
+    osspi_tls_randoms(own(base)->tls, ret_randoms);
 }
 
 static SECURITY_STATUS export_keying(struct osspi_record *base, struct osspi_hmac_bytes label,
@@ -240,8 +266,12 @@ static const struct osspi_record_class by_tls_library = {
     .pending = pending,
     .sent = sent,
     .alert = alert,
+    .update = update,
+    .later = later,
+    .refuses_later = refuses_later,
     .reconnects = reconnects,
     .detail = detail,
+    .randoms = randoms,
     .export_keying = export_keying,
 };
 

@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "base/memory.h"
 #include "packages/schannel/credential.h"
+#include "packages/schannel/id_cache.h"
 #include "packages/schannel/name.h"
 #include "packages/schannel/shard.h"
 #include "packages/schannel/verify.h"
@@ -152,7 +153,7 @@ static int64_t last_use(const SSL_SESSION *session, const struct osspi_session_o
     int64_t end = least(origin->expires, origin->not_after);
 
     end = least(end, made + SSL_SESSION_get_timeout(session));
-    if (hint > 0 || SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
+    if (hint > 0 || SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION)
         end = least(end, made + (int64_t)least((int64_t)hint, INT32_MAX));
     return end;
 }
@@ -194,7 +195,7 @@ void osspi_session_store(const struct osspi_session_name *name, uint32_t shard,
     entry->credential_id = name->credential_id;
     entry->target = target;
     entry->shard = shard;
-    entry->once = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+    entry->once = SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION;
     entry->usable_until = until;
     entry->session = session;
     entry->origin = *origin;
@@ -307,6 +308,7 @@ void osspi_schannel_empty_cache(const char *target)
 
     if (target == NULL) {
         drop_matching(NULL, NULL);
+        osspi_id_cache_empty();
         osspi_verify_forget();
         return;
     }

@@ -56,8 +56,8 @@ void osspi_session_forget_credential(uint64_t credential_id);
 /** Sessions in the cache. */
 uint32_t osspi_session_count(void);
 
-/** SslEmptyCache: drops the sessions for a target (any spelling); NULL: all of them, and everything
- * that verification has found out and remembers. */
+/** SslEmptyCache: drops the sessions for a target (any spelling); NULL: all of them, those that
+ * servers keep (id_cache.h), and everything that verification has found out and remembers. */
 void osspi_schannel_empty_cache(const char *target);
 
 #endif

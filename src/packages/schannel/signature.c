@@ -15,25 +15,25 @@
 #define PKCS "SCH_RSA_PKCS_PAD"
 
 static const struct osspi_scheme schemes[] = {
-    {"ecdsa_secp256r1_sha256", "ECDSA", "SHA256", ""},
-    {"ecdsa_secp384r1_sha384", "ECDSA", "SHA384", ""},
-    {"ecdsa_secp521r1_sha512", "ECDSA", "SHA512", ""},
-    {"ed25519", "EDDSA", "", ""},
-    {"ed448", "EDDSA", "", ""},
-    {"rsa_pss_pss_sha256", "RSA", "SHA256", PSS},
-    {"rsa_pss_pss_sha384", "RSA", "SHA384", PSS},
-    {"rsa_pss_pss_sha512", "RSA", "SHA512", PSS},
-    {"rsa_pss_rsae_sha256", "RSA", "SHA256", PSS},
-    {"rsa_pss_rsae_sha384", "RSA", "SHA384", PSS},
-    {"rsa_pss_rsae_sha512", "RSA", "SHA512", PSS},
-    {"rsa_pkcs1_sha256", "RSA", "SHA256", PKCS},
-    {"rsa_pkcs1_sha384", "RSA", "SHA384", PKCS},
-    {"rsa_pkcs1_sha512", "RSA", "SHA512", PKCS},
+    {"ecdsa_secp256r1_sha256", "ECDSA", "SHA256", "", 0x0403},
+    {"ecdsa_secp384r1_sha384", "ECDSA", "SHA384", "", 0x0503},
+    {"ecdsa_secp521r1_sha512", "ECDSA", "SHA512", "", 0x0603},
+    {"ed25519", "EDDSA", "", "", 0x0807},
+    {"ed448", "EDDSA", "", "", 0x0808},
+    {"rsa_pss_pss_sha256", "RSA", "SHA256", PSS, 0x0809},
+    {"rsa_pss_pss_sha384", "RSA", "SHA384", PSS, 0x080A},
+    {"rsa_pss_pss_sha512", "RSA", "SHA512", PSS, 0x080B},
+    {"rsa_pss_rsae_sha256", "RSA", "SHA256", PSS, 0x0804},
+    {"rsa_pss_rsae_sha384", "RSA", "SHA384", PSS, 0x0805},
+    {"rsa_pss_rsae_sha512", "RSA", "SHA512", PSS, 0x0806},
+    {"rsa_pkcs1_sha256", "RSA", "SHA256", PKCS, 0x0401},
+    {"rsa_pkcs1_sha384", "RSA", "SHA384", PKCS, 0x0501},
+    {"rsa_pkcs1_sha512", "RSA", "SHA512", PKCS, 0x0601},
 };
 
 #define SCHEME_COUNT (sizeof(schemes) / sizeof(schemes[0]))
 
-_Static_assert(SCHEME_COUNT < 32, "a bit for each");
+_Static_assert(SCHEME_COUNT <= 16, "a bit for each, of 16 in osspi_tls_facts");
 
 size_t osspi_scheme_count(void)
 {
@@ -48,6 +48,15 @@ const struct osspi_scheme *osspi_scheme_at(size_t index)
 uint32_t osspi_schemes_all(void)
 {
     return (1u << SCHEME_COUNT) - 1;
+}
+
+uint32_t osspi_scheme_bit(uint16_t number)
+{
+    for (size_t i = 0; i < SCHEME_COUNT; i++) {
+        if (schemes[i].number == number)
+            return 1u << i;
+    }
+    return 0;
 }
 
 uint32_t osspi_schemes_of(const char *name)

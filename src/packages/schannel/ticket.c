@@ -27,6 +27,7 @@
 #include "base/memory.h"
 #include "packages/schannel/tls_callbacks.h"
 #include "packages/schannel/tls_internal.h"
+#include "packages/schannel/tls_psk.h"
 
 /* ---- keys ---- */
 
@@ -135,6 +136,8 @@ static int seal(uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX 
 {
     const EVP_CIPHER *algorithm = tls->config->shard->ticket_cipher;
 
+    if (osspi_tls_psk_used(tls))
+        return 0; /* TLS 1.2: the client gets an empty one, and keeps nothing */
     if (tls->config->tickets != NULL)
         osspi_ticket_ring_seal(tls->config->tickets, key);
     else if (!osspi_ticket_sealing_key((int64_t)time(NULL), key))
@@ -246,18 +249,14 @@ int osspi_ticket_identity(const struct osspi_tls *tls, const SSL_SESSION *sessio
     return -1;
 }
 
-/* A ticket is about to be sealed. A resumed session has its memo already; it goes on. */
-static int on_issue(SSL *ssl, void *argument)
+bool osspi_ticket_mark(const struct osspi_tls *tls, SSL_SESSION *session)
 {
-    const struct osspi_tls *tls = osspi_tls_of(ssl);
-    SSL_SESSION *session = SSL_get_session(ssl);
     const struct osspi_identity_set *set;
     uint8_t bytes[MEMO_SIZE];
     struct memo memo;
-    (void)argument;
 
     if (read_memo(session, &memo))
-        return 1;
+        return true;
     const int identity = osspi_tls_identity_in_use(tls);
     (void)osspi_tls_materials(tls, &set);
     memset(memo.identity, 0, sizeof(memo.identity));
@@ -266,14 +265,28 @@ static int on_issue(SSL *ssl, void *argument)
     memo.expires = tls->origin.expires;
     memo.not_after = tls->origin.not_after;
     write_memo(&memo, bytes);
-    return SSL_SESSION_set1_ticket_appdata(session, bytes, sizeof(bytes));
+    return SSL_SESSION_set1_ticket_appdata(session, bytes, sizeof(bytes)) == 1;
+}
+
+int64_t osspi_ticket_until(const SSL_SESSION *session)
+{
+    struct memo memo;
+
+    if (!read_memo(session, &memo))
+        return INT64_MIN;
+    return memo.expires < memo.not_after ? memo.expires : memo.not_after;
+}
+
+/* A ticket is about to be sealed. */
+static int on_issue(SSL *ssl, void *argument)
+{
+    (void)argument;
+    return osspi_ticket_mark(osspi_tls_of(ssl), SSL_get_session(ssl));
 }
 
 static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
                                    size_t key_name_len, SSL_TICKET_STATUS status, void *argument)
 {
-    struct memo memo;
-    const int64_t now = (int64_t)time(NULL);
     (void)ssl;
     (void)key_name;
     (void)key_name_len;
@@ -281,7 +294,7 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
 
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    if (!read_memo(session, &memo) || now >= memo.expires || now >= memo.not_after)
+    if ((int64_t)time(NULL) >= osspi_ticket_until(session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }

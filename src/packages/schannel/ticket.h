@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * The server's session tickets (RFC 5077, RFC 8446 4.6.1): the keys that seal them, and what is
- * checked before one is honoured. The server keeps no sessions.
+ * checked before one is honoured. Who comes without tickets: server_session.h.
  *
  * Keys are one set for the process, shared by all shards and credentials, and rotate by themselves.
  * A forked child goes on with its parent's keys until its own next rotation. A credential may have
@@ -66,6 +66,13 @@ bool osspi_ticket_ring_open(const struct osspi_ticket_ring *ring,
 bool osspi_ticket_enable(SSL_CTX *ctx, const struct osspi_ticket_ring *ring);
 
 struct osspi_tls;
+
+/** Writes into a session what OpenSSL does not keep and a resumption needs to know. One that was
+ * resumed has it already, and it goes on. False: no memory. */
+bool osspi_ticket_mark(const struct osspi_tls *tls, SSL_SESSION *session);
+
+/** When it ends, by what was written into it (unix seconds); INT64_MIN: nothing was. */
+int64_t osspi_ticket_until(const SSL_SESSION *session);
 
 /** Which of the connection's identities the resumed session's server had presented; -1: unknown. */
 int osspi_ticket_identity(const struct osspi_tls *tls, const SSL_SESSION *session);

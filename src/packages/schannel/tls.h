@@ -23,8 +23,12 @@
 #define OSSPI_TLS_MAX_FRAGMENT 16384u           /* plaintext bytes of a record */
 #define OSSPI_TLS_MAX_RECORD   (16384u + 2048u) /* body bytes, TLS 1.2; 1.3 allows 16384 + 256 */
 
+struct osspi_extensions;
+struct osspi_messages;
 struct osspi_tls;
+struct osspi_psk;
 struct osspi_schannel_credential;
+struct osspi_datagram_setup; /* tls_datagram.h */
 struct osspi_shard;
 
 /** What the first leg decides. Pointers are borrowed for the call. */
@@ -41,8 +45,15 @@ struct osspi_tls_setup {
     bool require_client_cert; /* server: by the credential's policy; a client without one fails */
     bool default_credentials; /* client: a certificate of the user's may be chosen */
     bool allow_tickets;       /* server: issue; client: offer and keep sessions */
+    bool refuse_requests;     /* client: TLS 1.3, no authentication after the handshake is offered */
+    const struct osspi_psk *psk; /* a key that both sides have (psk.h), or NULL */
     const uint8_t *alpn;      /* protocol list in wire form (length-prefixed), or NULL */
     size_t alpn_len;
+    const struct osspi_datagram_setup *datagram; /* NULL: a stream */
+    struct osspi_messages *messages; /* message mode (message_mode.h), or NULL; there until
+                                        osspi_tls_leave_messages() */
+    struct osspi_extensions *extensions; /* tls_extension.h, or NULL; there until
+                                            osspi_tls_watch_extensions() says otherwise */
 };
 
 /** What verification found, for CERT_CHECK_RESULT. Also of a certificate that was accepted all the
@@ -61,18 +72,25 @@ struct osspi_tls_facts {
     uint16_t version;      /* 0x0303, 0x0304 */
     uint16_t cipher_suite; /* IANA number */
     uint16_t group;        /* TLS named group of the key exchange, 0: none (RSA key transport) */
-    uint16_t group_bits;   /* size of the group in bits (256 for X25519 and P-256) */
+    uint16_t group_bits;   /* size of the group in bits (256 for X25519 and P-256), of DHE's prime, or
+                              of the RSA key; 0: resumed in TLS 1.2 */
     uint16_t max_fragment; /* plaintext bytes a record of ours may hold; 16384 unless the client
                               negotiated less (RFC 6066) */
     uint16_t peer_signature_scheme;  /* TLS SignatureScheme the peer signed with, 0: none */
     uint16_t local_signature_scheme; /* ours, 0: none */
-    bool resumed;
-    bool server;
+    uint16_t srtp_profile;           /* RFC 5764; 0: none */
+    uint16_t schemes;                /* signature.h: what both sides take, as far as it is known */
+    uint32_t extensions;             /* negotiated.h: what the server has answered with */
+    bool resumed : 1;
+    bool server : 1;
+    bool datagram : 1; /* DTLS of that version */
+    uint8_t extension_count : 3;    /* of those that have no bit; see strings */
     uint8_t session_id_len;         /* at most 32 */
     uint8_t alpn_len;               /* 0: none negotiated */
     uint8_t tls_unique_len;         /* first Finished, at most 64; 0 with TLS 1.3 */
-    uint8_t *strings;               /* these three, one behind the other; NULL: all are empty.
-                                       Secret-grade: wiped */
+    uint8_t *strings;               /* these three, one behind the other, and then the numbers of
+                                       extensions, 2 bytes each, of our byte order; NULL: all are
+                                       empty. Secret-grade: wiped */
     struct osspi_ders *peer_chain;  /* leaf first, as sent; a reference; NULL: none */
     struct osspi_ders *local_chain; /* leaf first, as sent by us; a reference; NULL: none */
     int64_t peer_not_after;         /* unix seconds of the leaf, INT64_MAX: no certificate */
@@ -93,6 +111,11 @@ static inline const uint8_t *osspi_tls_facts_alpn(const struct osspi_tls_facts *
 static inline const uint8_t *osspi_tls_facts_unique(const struct osspi_tls_facts *facts)
 {
     return facts->strings + facts->session_id_len + facts->alpn_len;
+}
+
+static inline const uint8_t *osspi_tls_facts_extensions(const struct osspi_tls_facts *facts)
+{
+    return osspi_tls_facts_unique(facts) + facts->tls_unique_len;
 }
 
 void osspi_tls_facts_clear(struct osspi_tls_facts *facts);
@@ -190,6 +213,47 @@ struct osspi_tls_keys {
 SECURITY_STATUS osspi_tls_take_keys(struct osspi_tls *tls, struct osspi_tls_keys *ret_keys)
     __attribute__((warn_unused_result));
 
+/* ---- handshakes after the handshake: tls_later.c; see later.h for who calls them ---- */
+
+/** How many of them the connection may have: renegotiations (TLS 1.2), or authentications of the
+ * client (TLS 1.3). 0: the credential does not allow them, or the peer cannot do them. */
+uint32_t osspi_tls_later_allowed(const struct osspi_tls *tls);
+
+/** Does the credential allow them? */
+bool osspi_tls_later_wanted(const struct osspi_tls *tls);
+
+/**
+ * Before each of them, whoever begins it.
+ *
+ * @param[in] request_client_cert  server: the client is asked for a certificate
+ * @return SEC_E_OK; SEC_E_CONTEXT_EXPIRED, SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR: the
+ *         connection goes on as it was.
+ */
+SECURITY_STATUS osspi_tls_later_prepare(struct osspi_tls *tls, bool request_client_cert)
+    __attribute__((warn_unused_result));
+
+/** Client: the certificates of another credential count from now on. Statuses of
+ * osspi_tls_supply(). */
+SECURITY_STATUS osspi_tls_later_credential(struct osspi_tls *tls,
+                                           struct osspi_schannel_credential *credential,
+                                           bool default_credentials)
+    __attribute__((warn_unused_result));
+
+/** Then, if it is for us to begin: a client's ClientHello (TLS 1.2), a server's CertificateRequest
+ * (TLS 1.3). osspi_tls_handshake(tls, NULL, 0) makes it; the request is made when that is DONE. */
+SECURITY_STATUS osspi_tls_later_start(struct osspi_tls *tls) __attribute__((warn_unused_result));
+
+/** The CertificateRequest was made: what comes is the client's answer. */
+void osspi_tls_later_await(struct osspi_tls *tls);
+
+/** Server: has the client come under the same name as at first? */
+bool osspi_tls_same_name(const struct osspi_tls *tls);
+
+/** TLS 1.2: master secret and randoms that follow, from the first ChangeCipherSpec on. Wiped by
+ * whoever got them. */
+SECURITY_STATUS osspi_tls_later_keys(struct osspi_tls *tls, struct osspi_tls_keys *ret_keys)
+    __attribute__((warn_unused_result));
+
 /** Is it a client's that wants the session tickets which come after the handshake? */
 bool osspi_tls_awaits_tickets(const struct osspi_tls *tls);
 
@@ -207,6 +271,9 @@ void osspi_session_left_forget(const struct osspi_session_left *left);
 
 /** The status for a fatal alert of the peer, and words for a person (NULL: none are wanted). */
 SECURITY_STATUS osspi_tls_alert_received(uint8_t alert, char *words, size_t size);
+
+/** The randoms of client and server. */
+void osspi_tls_randoms(struct osspi_tls *tls, uint8_t ret_randoms[64]);
 
 /** RFC 5705 exporter; SEC_E_OK, SEC_E_UNSUPPORTED_FUNCTION, SEC_E_INTERNAL_ERROR. */
 SECURITY_STATUS osspi_tls_export(struct osspi_tls *tls, const char *label, size_t label_len,
@@ -226,6 +293,15 @@ SECURITY_STATUS osspi_tls_alert(struct osspi_tls *tls, uint8_t level, uint8_t de
  * kept for the same credential and target go, and none is kept any more. On: sessions that come
  * from now on are kept. (tls_reconnects.c) */
 void osspi_tls_reconnects(struct osspi_tls *tls, bool enabled);
+
+/* ---- a server's session that its id stands for (TLS 1.2): server_session.c; thread-safe ---- */
+
+/** Whether the session of an established connection may be resumed from now on. Does nothing for a
+ * client, or where a ticket or nothing at all stands for the session. */
+void osspi_server_session_enable(const struct osspi_tls_facts *facts, bool enabled);
+
+/** Drops it: the connection ended with an error (RFC 5246, 7.2.2). */
+void osspi_server_session_drop(const struct osspi_tls_facts *facts);
 
 /* ---- records after the handshake, for record_tls.c; tickets for record_post.c ---- */
 
@@ -263,6 +339,9 @@ SECURITY_STATUS osspi_tls_seal(struct osspi_tls *tls, const uint8_t *data, size_
  */
 SECURITY_STATUS osspi_tls_endpoint_hash(const struct osspi_der *certificate, uint8_t ret_hash[64],
                                         size_t *ret_len);
+
+/** Bits of its public key; 0: they cannot be told. */
+uint32_t osspi_tls_key_bits(const struct osspi_der *certificate);
 
 /** SHA-256 of some bytes. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR. */
 SECURITY_STATUS osspi_tls_sha256(const void *bytes, size_t len, uint8_t ret_hash[32]);

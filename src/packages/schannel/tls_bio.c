@@ -5,10 +5,12 @@
  * the caller's memory; writes go into the connection's flight. OpenSSL never sees a byte behind the
  * record. Not thread-safe, like the connection.
  */
+#include <endian.h>
 #include <openssl/bio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "packages/schannel/datagram.h"
 #include "packages/schannel/tls_internal.h"
 
 #define FLIGHT_STEP 512u /* most flights are small, and one is kept as long as the connection */
@@ -38,8 +40,10 @@ bool osspi_tls_flight_reserve(struct osspi_tls *tls, size_t len)
 
 bool osspi_tls_feed(struct osspi_tls *tls, const uint8_t *record, size_t len)
 {
-    if (len < OSSPI_TLS_HEADER || len > OSSPI_TLS_HEADER + OSSPI_TLS_MAX_RECORD ||
-        len - OSSPI_TLS_HEADER != ((size_t)record[3] << 8 | record[4]))
+    const size_t header = tls->datagram ? OSSPI_DTLS_HEADER : OSSPI_TLS_HEADER;
+
+    if (len < header || len > header + OSSPI_TLS_MAX_RECORD ||
+        len - header != ((size_t)record[header - 2] << 8 | record[header - 1]))
         return false;
     tls->in = record;
     tls->in_len = len;
@@ -53,12 +57,27 @@ static int flight_write(BIO *bio, const char *bytes, size_t len, size_t *ret_wri
 
     BIO_clear_retry_flags(bio);
     *ret_written = 0;
+    if (tls->messages != NULL) { /* messages go out, no records; see message_tls.c */
+        *ret_written = len;
+        return 1;
+    }
     if (!osspi_tls_flight_reserve(tls, len))
         return 0;
     memcpy(tls->flight + tls->flight_len, bytes, len);
     tls->flight_len += len;
     *ret_written = len;
     return 1;
+}
+
+/* A record of DTLS that is not sealed gets the number that comes next; see tls_datagram.c. */
+static void renumber(struct osspi_tls *tls, uint8_t *record, size_t len)
+{
+    const uint64_t number = htobe64(tls->fed);
+
+    if (len < OSSPI_DTLS_HEADER || record[3] != 0 || record[4] != 0)
+        return;
+    tls->fed++;
+    memcpy(record + 5, (const uint8_t *)&number + 2, 6);
 }
 
 static int record_read(BIO *bio, char *bytes, size_t len, size_t *ret_read)
@@ -74,6 +93,8 @@ static int record_read(BIO *bio, char *bytes, size_t len, size_t *ret_read)
     if (len > tls->in_len)
         len = tls->in_len;
     memcpy(bytes, tls->in, len);
+    if (tls->datagram)
+        renumber(tls, (uint8_t *)bytes, len);
     tls->in += len;
     tls->in_len -= len;
     *ret_read = len;

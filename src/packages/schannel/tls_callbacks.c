@@ -5,10 +5,13 @@
  * that works on the connection.
  */
 #include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/message_tls.h"
 
 #include <openssl/ssl.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "packages/schannel/tls_psk.h"
 
 struct osspi_tls *osspi_tls_of(const SSL *ssl)
 {
@@ -107,6 +110,8 @@ static void see_sent(struct osspi_tls *tls, int content_type, const uint8_t *byt
         tls->write_protected = true;
         break;
     case SSL3_RT_HANDSHAKE:
+        if (tls->messages != NULL)
+            osspi_messages_see_sent(tls, bytes, len);
         if (len > 0 && bytes[0] == SSL3_MT_FINISHED)
             tls->finished_sent = true;
         if (len > 0 && bytes[0] == SSL3_MT_CERTIFICATE_REQUEST)
@@ -117,13 +122,32 @@ static void see_sent(struct osspi_tls *tls, int content_type, const uint8_t *byt
     }
 }
 
+/* A handshake message of the server, whole; that of DTLS has the fields of its fragment. */
+static void see_server(struct osspi_tls *tls, const uint8_t *bytes, size_t len)
+{
+    const size_t head = SSL_is_dtls(tls->ssl) ? DTLS1_HM_HEADER_LENGTH : SSL3_HM_HEADER_LENGTH;
+
+    if (len >= head)
+        osspi_negotiated_see(&tls->negotiated, bytes[0], bytes + head, len - head,
+                             SSL_version(tls->ssl) == TLS1_3_VERSION);
+}
+
 void osspi_tls_on_message(int sending, int version, int content_type, const void *bytes, size_t len,
                           SSL *ssl, void *argument)
 {
     struct osspi_tls *tls = argument;
     (void)version;
-    (void)ssl;
 
+    if (content_type == SSL3_RT_HANDSHAKE && tls->server && !sending && len >= 4 &&
+        ((const uint8_t *)bytes)[0] == SSL3_MT_CLIENT_HELLO && !tls->later && !SSL_is_dtls(ssl))
+        osspi_tls_see_client_hello(tls, (const uint8_t *)bytes + 4, len - 4);
+    if (content_type == SSL3_RT_HANDSHAKE && tls->server && !sending)
+        osspi_tls_psk_see(tls, bytes, len);
+    if (content_type == SSL3_RT_HANDSHAKE && !sending && tls->extensions != NULL &&
+        !osspi_extensions_see(tls->extensions, tls->server, bytes, len))
+        tls->no_memory = true;
+    if (content_type == SSL3_RT_HANDSHAKE && (sending != 0) == tls->server)
+        see_server(tls, bytes, len);
     if (content_type == SSL3_RT_ALERT && len == 2)
         see_alert(tls, sending != 0, bytes);
     else if (sending)

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "packages/schannel/tls_internal.h"
 #include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/server_session.h"
 #include "packages/schannel/staple.h"
 #include "packages/schannel/ticket.h"
 #include "packages/schannel/tls_hello.h"
@@ -112,7 +113,8 @@ static SECURITY_STATUS load_identities(struct osspi_tls_config *config)
     for (size_t i = 0; status == SEC_E_OK && i < config->materials->count; i++) {
         const struct osspi_material *material = config->materials->items[i];
 
-        if (osspi_hello_is_first(config->set, config->materials, i, NULL, OSSPI_MATCH_NONE) &&
+        if ((config->flags & SCH_USE_PRESHAREDKEY_ONLY) == 0 &&
+            osspi_hello_is_first(config->set, config->materials, i, NULL, OSSPI_MATCH_NONE) &&
             SSL_CTX_use_cert_and_key(config->ctx, material->leaf, material->key, material->chain,
                                      0) != 1)
             status = osspi_tls_queue_status(SEC_E_UNKNOWN_CREDENTIALS);
@@ -130,7 +132,9 @@ static SECURITY_STATUS set_choice(struct osspi_tls_config *config,
     if (config->entries == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
     config->entry_count = from->entry_count;
-    config->offer = osspi_tls_offer_of(from);
+    config->offer = config->datagram ? osspi_tls_offer_datagram(from) : osspi_tls_offer_of(from);
+    if (config->datagram)
+        osspi_tls_entries_datagram(config->entries, config->entry_count);
     if (config->server && (config->set->count > 1 || config->entry_count > 0 ||
                            (config->flags & SCH_CRED_SNI_CREDENTIAL) != 0)) {
         SSL_CTX_set_client_hello_cb(config->ctx, osspi_hello_on_client, NULL);
@@ -150,7 +154,7 @@ static SECURITY_STATUS set_sessions(struct osspi_tls_config *config)
         SSL_CTX_sess_set_new_cb(config->ctx, osspi_tls_on_session);
         return SEC_E_OK;
     }
-    SSL_CTX_set_session_cache_mode(config->ctx, SSL_SESS_CACHE_OFF);
+    osspi_server_session_configure(config->ctx);
     SSL_CTX_set_alpn_select_cb(config->ctx, osspi_tls_on_alpn, NULL);
     /* Whether a connection issues tickets is its own affair; see tls_connection.c. */
     if (!osspi_ticket_enable(config->ctx, config->tickets) ||
@@ -166,6 +170,8 @@ static void free_config(struct osspi_tls_config *config)
     OSSPI_IN_SHARD(config->shard);
     SSL_CTX_free(config->ctx);
     osspi_tls_errors_clear(); /* for want of memory it leaves one */
+    for (size_t i = 0; i < OSSPI_MAX_VARIANTS; i++)
+        osspi_tls_config_unref(config->variants[i]);
     osspi_hello_free_entries(config->entries, config->entry_count);
     osspi_identity_set_unref(config->set);
     osspi_ticket_ring_unref(config->tickets);
@@ -191,19 +197,26 @@ static uint32_t lifespan(uint32_t asked_s)
     return asked_s < OSSPI_TLS_MAX_LIFESPAN_S ? asked_s : OSSPI_TLS_MAX_LIFESPAN_S;
 }
 
+static const SSL_METHOD *method_of(const struct osspi_tls_config *config)
+{
+    if (config->datagram)
+        return config->server ? DTLS_server_method() : DTLS_client_method();
+    return config->server ? TLS_server_method() : TLS_client_method();
+}
+
 static SECURITY_STATUS fill_config(struct osspi_tls_config *config,
                                    const struct osspi_schannel_config *from)
 {
     OSSPI_IN_SHARD(config->shard);
-    config->ctx = SSL_CTX_new_ex(config->shard->libctx, NULL,
-                                 config->server ? TLS_server_method() : TLS_client_method());
+    config->ctx = SSL_CTX_new_ex(config->shard->libctx, NULL, method_of(config));
     if (config->ctx == NULL)
         return osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
     set_modes(config->ctx);
     if (!osspi_shard_tells_secrets(config->shard))
         SSL_CTX_set_keylog_callback(config->ctx, osspi_tls_on_secret);
     set_verification(config);
-    SECURITY_STATUS status = osspi_tls_set_protocol(config->ctx, from);
+    SECURITY_STATUS status = config->datagram ? osspi_tls_set_datagram(config->ctx, from)
+                                              : osspi_tls_set_protocol(config->ctx, from);
     if (status == SEC_E_OK)
         status = osspi_tls_set_groups(config->ctx, from->disabled_groups);
     if (status == SEC_E_OK)
@@ -216,15 +229,24 @@ static SECURITY_STATUS fill_config(struct osspi_tls_config *config,
         status = set_choice(config, from);
     if (status == SEC_E_OK)
         status = set_sessions(config);
+    if (status == SEC_E_OK && !osspi_extension_register(config->ctx, &config->extensions))
+        status = osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
     if (status == SEC_E_OK && config->server && (config->flags & SCH_CRED_SNI_ENABLE_OCSP) != 0)
         osspi_staple_enable(config->ctx);
     return status;
 }
 
-/* Takes references on what it needs of the state. */
-static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
-                             const struct osspi_credential_state *state, uint32_t shard,
-                             struct osspi_tls_config **ret_config)
+static void narrow_to_device(struct osspi_schannel_config *config)
+{
+    config->suites = osspi_suites_for_device(config->suites);
+    config->datagram_suites = osspi_suites_for_device(config->datagram_suites);
+}
+
+/* Takes references on what it needs of the state. extensions NULL: none. */
+static SECURITY_STATUS build_with(const struct osspi_schannel_credential *credential,
+                                  const struct osspi_credential_state *state, uint32_t shard,
+                                  bool datagram, const struct osspi_extension_set *extensions,
+                                  struct osspi_tls_config **ret_config)
 {
     const struct osspi_schannel_config *from = credential->config;
     struct osspi_schannel_config narrowed = *from; /* borrows all that it points to */
@@ -235,29 +257,40 @@ static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
     config->references = 1;
     config->epoch = osspi_fork_epoch();
     config->server = from->server;
+    config->datagram = datagram;
+    if (extensions != NULL)
+        config->extensions = *extensions;
     config->flags = (from->flags & ~state->policy.flags_off) | state->policy.flags_on;
     config->lifespan_s = lifespan(from->session_lifespan_s);
     config->generation = state->generation;
-    config->credential_id = state->identities->id;
+    config->credential_id = state->identities->id | (datagram ? OSSPI_DATAGRAM_SESSIONS : 0);
     config->set = osspi_identity_set_ref(state->identities);
     config->tickets = osspi_ticket_ring_ref(state->tickets);
     config->policy = state->policy;
     config->options = state->options;
     memcpy(config->policy_context, credential->session_context, sizeof(config->policy_context));
+    config->policy_context[0] ^= datagram; /* sessions of one kind are none of the other's */
     config->shard = osspi_shard_get(shard);
     if (config->shard == NULL)
         return SEC_E_INSUFFICIENT_MEMORY;
     ERR_clear_error();
     /* A certificate that was added or renewed may have its key in a device. */
     if (from->server && state->identities->blocking_class != NULL)
-        narrowed.suites = osspi_suites_for_device(from->suites);
-    if (narrowed.suites == 0)
+        narrow_to_device(&narrowed);
+    if (datagram ? narrowed.datagram_suites == 0 : narrowed.suites == 0)
         return SEC_E_ALGORITHM_MISMATCH;
     const SECURITY_STATUS status = fill_config(config, &narrowed);
     ERR_clear_error();
     if (status == SEC_E_OK)
         *ret_config = OSSPI_TAKE(config);
     return status;
+}
+
+static SECURITY_STATUS build(const struct osspi_schannel_credential *credential,
+                             const struct osspi_credential_state *state, uint32_t shard,
+                             bool datagram, struct osspi_tls_config **ret_config)
+{
+    return build_with(credential, state, shard, datagram, NULL, ret_config);
 }
 
 /* ---- the credential's state ---- */
@@ -293,12 +326,14 @@ static void abandon_parents_locked(struct osspi_schannel_credential *credential)
     for (uint32_t i = 0; i < OSSPI_MAX_SHARDS; i++) {
         if (credential->shards[i] != NULL)
             osspi_shard_abandon(&credential->shards[i]->abandoned);
-        credential->shards[i] = NULL;
+        if (credential->datagrams[i] != NULL)
+            osspi_shard_abandon(&credential->datagrams[i]->abandoned);
+        credential->shards[i] = credential->datagrams[i] = NULL;
     }
     credential->epoch = osspi_fork_epoch();
 }
 
-static struct osspi_tls_config *ref_config(struct osspi_tls_config *config)
+struct osspi_tls_config *osspi_tls_config_ref(struct osspi_tls_config *config)
 {
     if (config != NULL)
         atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
@@ -309,65 +344,96 @@ static struct osspi_tls_config *ref_config(struct osspi_tls_config *config)
  * it, unless the credential has changed meanwhile: then it serves the one connection that began
  * before the change. NULL: none there, none given. */
 static struct osspi_tls_config *publish(struct osspi_schannel_credential *credential,
-                                        uint32_t shard, struct osspi_tls_config **made)
+                                        uint32_t shard, bool datagram,
+                                        struct osspi_tls_config **made)
 {
+    struct osspi_tls_config **place =
+        datagram ? &credential->datagrams[shard] : &credential->shards[shard];
+
     OSSPI_LOCKED(&credential->lock);
     abandon_parents_locked(credential);
     if (made != NULL && (*made)->generation != credential->state.generation)
-        return ref_config(*made);
-    if (credential->shards[shard] == NULL && made != NULL)
-        credential->shards[shard] = OSSPI_TAKE(*made);
-    return ref_config(credential->shards[shard]);
+        return osspi_tls_config_ref(*made);
+    if (*place == NULL && made != NULL)
+        *place = OSSPI_TAKE(*made);
+    return osspi_tls_config_ref(*place);
 }
 
 SECURITY_STATUS osspi_tls_config_get(struct osspi_schannel_credential *credential, uint32_t shard,
-                                     struct osspi_tls_config **ret_config)
+                                     bool datagram, struct osspi_tls_config **ret_config)
 {
     struct osspi_tls_config *made osspi_auto(unref_configp) = NULL;
     struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
 
-    *ret_config = publish(credential, shard, NULL);
+    *ret_config = publish(credential, shard, datagram, NULL);
     if (*ret_config != NULL)
         return SEC_E_OK;
     osspi_credential_state_get(credential, &state);
-    const SECURITY_STATUS status = build(credential, &state, shard, &made);
+    const SECURITY_STATUS status = build(credential, &state, shard, datagram, &made);
     if (status == SEC_E_OK)
-        *ret_config = publish(credential, shard, &made);
+        *ret_config = publish(credential, shard, datagram, &made);
     return status;
+}
+
+SECURITY_STATUS osspi_tls_config_make(struct osspi_schannel_credential *credential, uint32_t shard,
+                                      bool datagram, const struct osspi_extension_set *extensions,
+                                      struct osspi_tls_config **ret_config)
+{
+    struct osspi_credential_state state osspi_auto(osspi_credential_state_clear) = {0};
+
+    osspi_credential_state_get(credential, &state);
+    return build_with(credential, &state, shard, datagram, extensions, ret_config);
+}
+
+/* With which kind are keys and trust tried? Streams, where they are allowed. */
+static bool is_tried_with_datagrams(const struct osspi_schannel_credential *credential)
+{
+    return credential->config->suites == 0;
 }
 
 SECURITY_STATUS osspi_tls_credential_check(struct osspi_schannel_credential *credential)
 {
     struct osspi_tls_config *config osspi_auto(unref_configp) = NULL;
 
-    return osspi_tls_config_get(credential, osspi_shard_first(), &config);
+    return osspi_tls_config_get(credential, osspi_shard_first(), is_tried_with_datagrams(credential),
+                                &config);
 }
 
 /* Moves all configurations out. */
 static void take_shards_locked(struct osspi_schannel_credential *credential,
-                               struct osspi_tls_config *ret_taken[OSSPI_MAX_SHARDS])
+                               struct osspi_tls_config *ret_taken[2 * OSSPI_MAX_SHARDS])
 {
     abandon_parents_locked(credential);
     memcpy(ret_taken, credential->shards, sizeof(credential->shards));
+    memcpy(ret_taken + OSSPI_MAX_SHARDS, credential->datagrams, sizeof(credential->datagrams));
     memset(credential->shards, 0, sizeof(credential->shards));
+    memset(credential->datagrams, 0, sizeof(credential->datagrams));
 }
 
-static void unref_all(struct osspi_tls_config *configs[OSSPI_MAX_SHARDS])
+static void unref_all(struct osspi_tls_config *configs[2 * OSSPI_MAX_SHARDS])
 {
-    for (uint32_t i = 0; i < OSSPI_MAX_SHARDS; i++)
+    for (uint32_t i = 0; i < 2 * OSSPI_MAX_SHARDS; i++)
         osspi_tls_config_unref(configs[i]);
+}
+
+static void forget_sessions(uint64_t id)
+{
+    osspi_session_forget_credential(id);
+    osspi_session_forget_credential(id | OSSPI_DATAGRAM_SESSIONS);
+    osspi_session_forget_credential(id | OSSPI_MESSAGE_SESSIONS);
 }
 
 SECURITY_STATUS osspi_tls_credential_change(struct osspi_schannel_credential *credential,
                                             struct osspi_credential_state *state)
 {
     struct osspi_tls_config *made osspi_auto(unref_configp) = NULL;
-    struct osspi_tls_config *dropped[OSSPI_MAX_SHARDS];
+    struct osspi_tls_config *dropped[2 * OSSPI_MAX_SHARDS];
     const uint32_t shard = osspi_shard_first();
     struct osspi_credential_state old;
 
     state->generation++;
-    const SECURITY_STATUS status = build(credential, state, shard, &made);
+    const bool datagram = is_tried_with_datagrams(credential);
+    const SECURITY_STATUS status = build(credential, state, shard, datagram, &made);
     if (status != SEC_E_OK) {
         state->generation--;
         return status;
@@ -376,10 +442,10 @@ SECURITY_STATUS osspi_tls_credential_change(struct osspi_schannel_credential *cr
     take_shards_locked(credential, dropped);
     old = credential->state;
     credential->state = *state;
-    credential->shards[shard] = OSSPI_TAKE(made);
+    (datagram ? credential->datagrams : credential->shards)[shard] = OSSPI_TAKE(made);
     osspi_lock_release(&credential->lock);
     if (old.identities != state->identities)
-        osspi_session_forget_credential(old.identities->id);
+        forget_sessions(old.identities->id);
     *state = old;
     unref_all(dropped);
     return SEC_E_OK;
@@ -387,7 +453,7 @@ SECURITY_STATUS osspi_tls_credential_change(struct osspi_schannel_credential *cr
 
 void osspi_tls_credential_clear(struct osspi_schannel_credential *credential)
 {
-    struct osspi_tls_config *dropped[OSSPI_MAX_SHARDS];
+    struct osspi_tls_config *dropped[2 * OSSPI_MAX_SHARDS];
     struct osspi_credential_state old;
 
     osspi_lock_acquire(&credential->lock);
@@ -397,6 +463,6 @@ void osspi_tls_credential_clear(struct osspi_schannel_credential *credential)
     osspi_lock_release(&credential->lock);
     unref_all(dropped);
     if (old.identities != NULL)
-        osspi_session_forget_credential(old.identities->id);
+        forget_sessions(old.identities->id);
     osspi_credential_state_clear(&old);
 }

@@ -6,14 +6,17 @@
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <opensspi.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "packages/schannel/client_cert.h"
+#include "packages/schannel/message_tls.h"
 #include "packages/schannel/tls_callbacks.h"
 #include "packages/schannel/tls_hello.h"
 #include "packages/schannel/tls_internal.h"
+#include "packages/schannel/tls_psk.h"
 #include "packages/schannel/verify.h"
 
 #define FLIGHT_KEPT 4096u /* a larger flight buffer is freed once it is sent */
@@ -30,7 +33,12 @@ static bool copy_setup(struct osspi_tls *tls, const struct osspi_tls_setup *setu
     tls->defer = setup->defer;
     tls->default_credentials = setup->default_credentials;
     tls->user = setup->credential->user;
-    tls->session_owner = osspi_credential_sessions(setup->credential);
+    tls->datagram = setup->datagram != NULL;
+    tls->messages = setup->messages;
+    tls->extensions = setup->extensions;
+    tls->session_owner = osspi_credential_sessions(setup->credential) |
+                         (tls->datagram ? OSSPI_DATAGRAM_SESSIONS : 0) |
+                         (tls->messages ? OSSPI_MESSAGE_SESSIONS : 0);
     tls->max_fragment = OSSPI_TLS_MAX_FRAGMENT;
     tls->origin.not_after = INT64_MAX;
     if (setup->target != NULL) {
@@ -47,16 +55,32 @@ static bool copy_setup(struct osspi_tls *tls, const struct osspi_tls_setup *setu
     return true;
 }
 
+static bool demands_certificate(const struct osspi_tls *tls, const struct osspi_tls_setup *setup)
+{
+    return setup->require_client_cert || tls->config->policy.require;
+}
+
+/* A pre-shared key is no certificate: where a client has to show one it does not count. */
+static bool can_authenticate(const struct osspi_tls *tls, const struct osspi_tls_setup *setup)
+{
+    const bool has_psk = setup->psk != NULL && !(tls->server && demands_certificate(tls, setup));
+
+    if ((tls->config->flags & SCH_USE_PRESHAREDKEY_ONLY) != 0)
+        return has_psk;
+    return !tls->server || tls->config->set->count > 0 || has_psk;
+}
+
 static bool prepare_server(struct osspi_tls *tls, const struct osspi_tls_setup *setup)
 {
     const struct osspi_client_policy *policy = &tls->config->policy;
-    const bool require = setup->require_client_cert || policy->require;
+    const bool require = demands_certificate(tls, setup);
     const bool request = setup->request_client_cert || policy->request || require;
 
     /* Part of the session's context: a session from a connection that asked for no certificate, or
      * did not verify it, must not serve one that does. */
     tls->policy_bits =
-        (uint8_t)((request ? 1 : 0) | (request && setup->verify_peer ? 2 : 0) | (require ? 4 : 0));
+        (uint8_t)((request ? 1 : 0) | (request && setup->verify_peer ? 2 : 0) | (require ? 4 : 0) |
+                  (tls->messages != NULL ? OSSPI_POLICY_MESSAGES : 0));
     if (!osspi_hello_set_context(tls, tls->config->session_context))
         return false;
     /* Without FAIL_IF_NO_PEER_CERT a request is no requirement, and the application decides. */
@@ -83,6 +107,8 @@ static bool prepare_client(struct osspi_tls *tls)
         return false;
     if (!tls->allow_tickets)
         SSL_set_options(tls->ssl, SSL_OP_NO_TICKET);
+    if (tls->takes_requests)
+        SSL_set_post_handshake_auth(tls->ssl, 1);
     SSL_set_cert_cb(tls->ssl, osspi_client_cert_choose, NULL);
     SSL_set_connect_state(tls->ssl);
     return osspi_verify_prepare(tls);
@@ -123,8 +149,18 @@ static SECURITY_STATUS make_ssl(struct osspi_tls *tls, const struct osspi_tls_se
         return SEC_E_INSUFFICIENT_MEMORY;
     SSL_set_msg_callback(tls->ssl, osspi_tls_on_message);
     SSL_set_msg_callback_arg(tls->ssl, tls);
-    if (!(tls->server ? prepare_server(tls, setup) : prepare_client(tls)))
+    if (tls->datagram && !osspi_tls_prepare_datagram(tls, setup->datagram))
+        return osspi_tls_queue_status(SEC_E_INSUFFICIENT_MEMORY);
+    tls->takes_requests = !tls->server && !setup->refuse_requests &&
+                          (tls->config->options.flags & OSSPI_TLS_POST_HANDSHAKE_AUTH) != 0;
+    if (!(tls->server ? prepare_server(tls, setup) : prepare_client(tls)) ||
+        (tls->messages != NULL && !osspi_messages_prepare(tls)))
         return osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
+    if (setup->psk != NULL && !(tls->server && demands_certificate(tls, setup))) {
+        const SECURITY_STATUS status = osspi_tls_psk_prepare(tls, setup->psk);
+        if (status != SEC_E_OK)
+            return status;
+    }
     if (session != NULL)
         tls->offered_session = SSL_set_session(tls->ssl, session) == 1;
     if (!tls->offered_session) {
@@ -140,20 +176,29 @@ static SECURITY_STATUS build(struct osspi_tls *tls, const struct osspi_tls_setup
 
     if (!copy_setup(tls, setup))
         return SEC_E_INSUFFICIENT_MEMORY;
-    tls->allow_tickets = setup->allow_tickets &&
+    /* A client's key stands for itself: no session beside it, and none of it. */
+    tls->allow_tickets = setup->allow_tickets && (tls->server || setup->psk == NULL) &&
                          (setup->credential->config->flags & SCH_CRED_DISABLE_RECONNECTS) == 0;
     SSL_SESSION *session = find_session(tls, tls->session_owner, &shard);
     OSSPI_IN_SHARD(osspi_shard_get(shard));
-    SECURITY_STATUS status = osspi_tls_config_get(setup->credential, shard, &tls->config);
+    SECURITY_STATUS status = osspi_tls_config_get_with(setup->credential, shard, tls->datagram,
+                                                       tls->extensions, &tls->config);
     osspi_tls_errors_clear();
     /* The certificates were changed in between: the session speaks for the old ones. */
-    if (status == SEC_E_OK && tls->config->credential_id != tls->session_owner) {
+    const uint64_t owner =
+        tls->config == NULL
+            ? 0
+            : tls->config->credential_id | (tls->session_owner & OSSPI_MESSAGE_SESSIONS);
+    if (status == SEC_E_OK && owner != tls->session_owner) {
         SSL_SESSION_free(session);
         session = NULL;
-        tls->session_owner = tls->config->credential_id;
+        tls->session_owner = owner;
     }
-    if (status == SEC_E_OK && tls->server && tls->config->set->count == 0)
+    if (status == SEC_E_OK && !can_authenticate(tls, setup))
         status = SEC_E_NO_CREDENTIALS;
+    if (status == SEC_E_OK && tls->messages != NULL &&
+        (tls->config->offer.versions & OSSPI_VERSION_BIT(TLS1_3_VERSION)) == 0)
+        status = SEC_E_ALGORITHM_MISMATCH;
     if (status == SEC_E_OK)
         status = make_ssl(tls, setup, session);
     SSL_SESSION_free(session);
@@ -185,6 +230,7 @@ void osspi_tls_free(struct osspi_tls *tls)
     osspi_secret_free(tls->flight, tls->flight_size);
     tls->flight = NULL;
     tls->flight_len = tls->flight_size = 0;
+    osspi_tls_psk_clear(tls);
     if (tls->epoch != osspi_fork_epoch()) {
         osspi_shard_abandon(&tls->abandoned);
         return;
@@ -204,6 +250,7 @@ void osspi_tls_free(struct osspi_tls *tls)
     osspi_material_clear(&tls->own);
     osspi_ders_unref(tls->issuers);
     osspi_free(tls->target);
+    osspi_free(tls->known_as);
     osspi_free(tls->alpn);
     osspi_secret_free(tls, sizeof(*tls));
 }

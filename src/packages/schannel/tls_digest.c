@@ -59,6 +59,22 @@ static const char *endpoint_hash_name(X509 *certificate)
     }
 }
 
+uint32_t osspi_tls_key_bits(const struct osspi_der *certificate)
+{
+    const struct osspi_shard *shard = osspi_shard_get(0);
+
+    if (shard == NULL)
+        return 0;
+    OSSPI_IN_SHARD(shard);
+    ERR_clear_error();
+    X509 *parsed = osspi_material_certificate(shard->libctx, certificate->bytes, certificate->len);
+    const EVP_PKEY *key = parsed != NULL ? X509_get0_pubkey(parsed) : NULL;
+    const int bits = key != NULL ? EVP_PKEY_get_bits(key) : 0;
+    X509_free(parsed);
+    ERR_clear_error();
+    return bits > 0 ? (uint32_t)bits : 0;
+}
+
 SECURITY_STATUS osspi_tls_endpoint_hash(const struct osspi_der *certificate, uint8_t ret_hash[64],
                                         size_t *ret_len)
 {

@@ -12,8 +12,11 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "packages/schannel/signature.h"
 #include "packages/schannel/ticket.h"
+#include "packages/schannel/tls_datagram.h"
 #include "packages/schannel/tls_internal.h"
+#include "packages/schannel/tls_psk.h"
 
 #define MAX_SESSION_ID 32u
 #define MAX_ALPN       255u
@@ -39,6 +42,22 @@ static const struct {
     {NID_ffdhe4096, 258, 4096},
 };
 
+/* Where there is no group: a prime of the server's own choice, or the key of its certificate, to
+ * which the client's secret is encrypted. */
+static uint16_t exchange_bits(const struct osspi_tls *tls, const struct osspi_tls_facts *facts)
+{
+    const struct osspi_suite *suite = osspi_suite_find(facts->cipher_suite);
+    const X509 *leaf =
+        tls->server ? SSL_get_certificate(tls->ssl) : SSL_get0_peer_certificate(tls->ssl);
+    const EVP_PKEY *key = leaf != NULL ? X509_get0_pubkey(leaf) : NULL;
+
+    if (suite == NULL || strcmp(suite->exchange, "ECDH") == 0)
+        return 0;
+    if (strcmp(suite->exchange, "DH") == 0)
+        return tls->negotiated.first_bits;
+    return key != NULL ? (uint16_t)EVP_PKEY_get_bits(key) : 0;
+}
+
 static void copy_group(struct osspi_tls *tls, struct osspi_tls_facts *facts)
 {
     /* A TLS 1.2 resumption exchanges no keys; OpenSSL still knows the session's first group. */
@@ -54,6 +73,8 @@ static void copy_group(struct osspi_tls *tls, struct osspi_tls_facts *facts)
     }
     if (found > 0 && (found & TLSEXT_nid_unknown) != 0)
         facts->group = (uint16_t)found;
+    if (found <= 0 && facts->version < TLS1_3_VERSION)
+        facts->group_bits = exchange_bits(tls, facts);
 }
 
 /* ---- signatures ---- */
@@ -101,6 +122,24 @@ static void copy_signatures(struct osspi_tls *tls, struct osspi_tls_facts *facts
         (void)SSL_get_signature_nid(tls->ssl, &hash);
         facts->local_signature_scheme = scheme_of(key, hash, SSL_get_certificate(tls->ssl));
     }
+}
+
+/* Ours, less what the peer does not take: a client says so in each hello, a server when it asks for
+ * a certificate. */
+static void copy_schemes(struct osspi_tls *tls, struct osspi_tls_facts *facts)
+{
+    const int count = SSL_get_shared_sigalgs(tls->ssl, 0, NULL, NULL, NULL, NULL, NULL);
+    uint32_t common = 0;
+
+    for (int i = 0; i < count; i++) {
+        unsigned char signature = 0, hash = 0;
+
+        (void)SSL_get_shared_sigalgs(tls->ssl, i, NULL, NULL, NULL, &signature, &hash);
+        common |= osspi_scheme_bit((uint16_t)(hash << 8 | signature));
+    }
+    facts->schemes = (uint16_t)(osspi_schemes_all() & ~tls->config->offer.schemes_off);
+    if (common != 0)
+        facts->schemes &= (uint16_t)common;
 }
 
 /* ---- certificates ---- */
@@ -197,7 +236,7 @@ static struct osspi_ders *shown_by_server(struct osspi_tls *tls,
 {
     const struct osspi_identity_set *set;
     const struct osspi_materials *materials = osspi_tls_materials(tls, &set);
-    const int index = local_identity(tls, facts);
+    const int index = osspi_tls_psk_used(tls) ? -1 : local_identity(tls, facts);
 
     if (index < 0 || (size_t)index >= materials->count)
         return NULL;
@@ -208,7 +247,8 @@ static struct osspi_ders *shown_by_server(struct osspi_tls *tls,
 
 static size_t strings_len(const struct osspi_tls_facts *facts)
 {
-    return (size_t)facts->session_id_len + facts->alpn_len + facts->tls_unique_len;
+    return (size_t)facts->session_id_len + facts->alpn_len + facts->tls_unique_len +
+           facts->extension_count * sizeof(uint16_t);
 }
 
 /* The first Finished of the handshake (RFC 5929 3.1): the client's in a full one, the server's in a
@@ -239,6 +279,8 @@ static bool copy_strings(struct osspi_tls *tls, struct osspi_tls_facts *facts)
     facts->session_id_len = (uint8_t)(id_len <= MAX_SESSION_ID ? id_len : 0);
     facts->alpn_len = (uint8_t)(alpn_len <= MAX_ALPN ? alpn_len : 0);
     facts->tls_unique_len = (uint8_t)unique_len;
+    facts->extensions = tls->negotiated.known;
+    facts->extension_count = tls->negotiated.other_count & 7u;
     const size_t len = strings_len(facts);
     facts->strings = len > 0 ? osspi_alloc(len) : NULL;
     if (facts->strings != NULL) {
@@ -246,6 +288,8 @@ static bool copy_strings(struct osspi_tls *tls, struct osspi_tls_facts *facts)
         if (facts->alpn_len > 0)
             memcpy(facts->strings + facts->session_id_len, alpn, facts->alpn_len);
         memcpy(facts->strings + facts->session_id_len + facts->alpn_len, unique, unique_len);
+        memcpy(facts->strings + len - facts->extension_count * sizeof(uint16_t),
+               tls->negotiated.others, facts->extension_count * sizeof(uint16_t));
     }
     osspi_secure_zero(unique, sizeof(unique));
     return facts->strings != NULL || len == 0;
@@ -255,13 +299,18 @@ static bool copy_facts(struct osspi_tls *tls, struct osspi_tls_facts *facts)
 {
     const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
 
-    facts->version = (uint16_t)SSL_version(tls->ssl);
+    /* DTLS 1.2 is TLS 1.2 in other records. */
+    facts->datagram = tls->datagram;
+    facts->version = tls->datagram ? TLS1_2_VERSION : (uint16_t)SSL_version(tls->ssl);
+    if (tls->datagram)
+        facts->srtp_profile = osspi_tls_srtp_profile(tls);
     facts->cipher_suite = cipher == NULL ? 0 : SSL_CIPHER_get_protocol_id(cipher);
-    facts->resumed = SSL_session_reused(tls->ssl) == 1;
+    facts->resumed = SSL_session_reused(tls->ssl) == 1 && !osspi_tls_psk_used(tls);
     facts->server = tls->server;
     facts->max_fragment = tls->max_fragment;
     copy_group(tls, facts);
     copy_signatures(tls, facts);
+    copy_schemes(tls, facts);
     facts->local_chain = tls->server ? shown_by_server(tls, facts) : shown_by_client(tls, facts);
     return copy_strings(tls, facts) && find_peer(tls, facts);
 }

@@ -131,9 +131,11 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
         osspi_foreign_set_slow(tls->may_block);
     __attribute__((unused)) struct osspi_secrets_scope secrets osspi_auto(osspi_secrets_end) =
         osspi_secrets_begin(osspi_tls_on_derived, tls);
+    if (tls->messages != NULL)
+        osspi_secrets_tell_both();
     osspi_tls_errors_clear();
     const bool finished_before = tls->finished_sent;
-    const int done = SSL_do_handshake(tls->ssl);
+    const int done = tls->later ? osspi_tls_later_run(tls) : SSL_do_handshake(tls->ssl);
     const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
     /* A read that found nothing is the only way to be asked for more. */
     const bool wants_input = error == SSL_ERROR_WANT_READ;
@@ -150,6 +152,12 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
         return fail(tls, finished);
     }
     osspi_tls_errors_clear();
+    if (tls->extensions != NULL && tls->extensions->broken) {
+        tls->extension_broken = true;
+        osspi_tls_fail_with(tls, SEC_E_ILLEGAL_MESSAGE,
+                            "the peer has sent an extension twice, or changed it");
+        return fail(tls, true);
+    }
     if (!all_read) {
         osspi_tls_fail_with(tls, SEC_E_INTERNAL_ERROR, "SSL_do_handshake left bytes of a record");
         return fail(tls, finished);
@@ -157,6 +165,12 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
     if (tls->suspended)
         return tls->wants_credentials ? OSSPI_TLS_WANT_CREDENTIALS : OSSPI_TLS_WANT_BLOCKING;
     return done == 1 ? finish(tls) : OSSPI_TLS_WANT_INPUT;
+}
+
+void osspi_tls_randoms(struct osspi_tls *tls, uint8_t ret_randoms[64])
+{
+    SSL_get_client_random(tls->ssl, ret_randoms, 32);
+    SSL_get_server_random(tls->ssl, ret_randoms + 32, 32);
 }
 
 SECURITY_STATUS osspi_tls_export(struct osspi_tls *tls, const char *label, size_t label_len,

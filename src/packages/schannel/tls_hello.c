@@ -206,6 +206,8 @@ static uint32_t read_versions(SSL *ssl)
     uint32_t versions = 0;
     uint32_t last = SSL_client_hello_get0_legacy_version(ssl);
 
+    if (SSL_is_dtls(ssl)) /* there is one, see osspi_tls_offer_datagram() */
+        return OSSPI_VERSION_BIT(TLS1_2_VERSION);
     if (take_vector(&rest, 1, &list)) {
         for (size_t i = 0; i < list.len / 2; i++) {
             const uint16_t version = number_at(&list, i);
@@ -268,6 +270,9 @@ static bool has_key_for(const struct osspi_tls *tls, const struct osspi_suite *s
     const struct osspi_materials *materials = osspi_tls_materials(tls, &set);
     const bool wants_rsa = strcmp(suite->certificate, "RSA") == 0;
 
+    if (tls->psk != NULL && (suite->psk || suite->version == TLS1_3_VERSION))
+        return true;
+
     for (size_t i = 0; i < materials->count; i++) {
         const int kind = EVP_PKEY_get_base_id(materials->items[i]->key);
         const bool is_rsa = kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS;
@@ -296,7 +301,8 @@ static bool suite_works(const struct osspi_tls *tls, const struct client *client
 static bool can_go_on(const struct osspi_tls *tls, const struct client *client,
                       const struct osspi_tls_offer *offer)
 {
-    const osspi_suite_set common = client->suites & offer->suites;
+    const osspi_suite_set common =
+        client->suites & (offer->suites | (offer->psk_suites & tls->psk_suites));
 
     for (size_t i = 0; i < osspi_suite_count(); i++) {
         if ((common >> i & 1) != 0 && suite_works(tls, client, offer, osspi_suite_at(i)))
@@ -329,6 +335,7 @@ static struct osspi_tls_offer restrict_offer(struct osspi_tls_offer offer,
 
     offer.versions &= ~entry->versions_off;
     offer.suites &= ~entry->suites_off;
+    offer.psk_suites &= ~entry->suites_off;
     offer.groups_off |= entry->groups_off;
     offer.schemes_off |= entry->schemes_off;
     for (uint32_t bit = v13; bit != 0 && (run == 0 || (offer.versions & bit) != 0); bit >>= 1)
@@ -411,7 +418,7 @@ static SECURITY_STATUS decide(struct osspi_tls *tls)
     bool narrowed = false;
     SECURITY_STATUS status = SEC_E_OK;
 
-    if (read_name(tls->ssl, name))
+    if ((tls->config->flags & SCH_USE_PRESHAREDKEY_ONLY) == 0 && read_name(tls->ssl, name))
         status = choose_certificates(tls, name);
     if (status == SEC_E_OK)
         status = narrow(tls, &offer, &narrowed);

@@ -20,9 +20,11 @@
 #include "packages/schannel/credential.h"
 #include "packages/schannel/material.h"
 #include "packages/schannel/materials.h"
+#include "packages/schannel/negotiated.h"
 #include "packages/schannel/session.h"
 #include "packages/schannel/shard.h"
 #include "packages/schannel/tls.h"
+#include "packages/schannel/tls_extension.h"
 
 #define OSSPI_TLS_DETAIL_SIZE 256u
 
@@ -45,13 +47,15 @@
 struct osspi_tls_offer {
     uint32_t versions; /* OSSPI_VERSION_BIT(), a run without holes */
     osspi_suite_set suites;
-    uint32_t groups_off;  /* OSSPI_GROUP_ */
+    osspi_suite_set psk_suites; /* of TLS 1.2; where a pre-shared key was given */
+    uint32_t groups_off;        /* OSSPI_GROUP_ */
     uint32_t schemes_off; /* signature.h */
 };
 
 /**
  * SSL_CTX of one credential in one shard, with copies of what its connections need of the
- * credential, so that they may outlive it. Constant after creation but for the reference count.
+ * credential, so that they may outlive it. Constant after creation but for the reference count and
+ * the variants.
  */
 struct osspi_tls_config {
     struct osspi_abandoned abandoned; /* first member */
@@ -60,6 +64,7 @@ struct osspi_tls_config {
     struct osspi_shard *shard;
     SSL_CTX *ctx;
     bool server;
+    bool datagram;        /* DTLS */
     uint32_t flags;       /* SCH_CRED_... */
     bool verify_may_wait; /* verifying a peer may ask the network; set when it is built */
     uint32_t lifespan_s;
@@ -75,6 +80,12 @@ struct osspi_tls_config {
     struct osspi_tls_offer offer;
     struct osspi_tls_entry *entries; /* copies of the credential's */
     size_t entry_count;
+    struct osspi_extension_set extensions; /* of the caller's, that it can send */
+
+    /* The same configuration with extensions, for sets that were asked for; references. */
+#define OSSPI_MAX_VARIANTS 8u
+    struct osspi_lock variant_lock;
+    struct osspi_tls_config *variants[OSSPI_MAX_VARIANTS]; /* guarded by variant_lock */
 };
 
 struct osspi_tls {
@@ -89,10 +100,14 @@ struct osspi_tls {
     uint8_t *alpn; /* wire form, or NULL */
     size_t alpn_len;
 
+    struct osspi_tls_psk *psk;  /* tls_psk.c; NULL: none was given */
+    osspi_suite_set psk_suites; /* those of TLS 1.2 that go with it */
+
     /* Server: what the ClientHello has decided; tls_hello.c. */
     bool greeted;        /* it was seen: a second one changes nothing */
     bool named;          /* its server name has chosen the certificates */
     uint8_t policy_bits; /* of this connection, in the session id context */
+#define OSSPI_POLICY_MESSAGES 0x80u /* it is one of message mode */
     struct osspi_identity_set
         *set; /* a reference: where these are from; NULL: the configuration's */
     const struct osspi_materials *materials;
@@ -100,6 +115,12 @@ struct osspi_tls {
     /* The one record being fed; borrowed for the call. */
     const uint8_t *in;
     size_t in_len;
+    bool datagram;         /* constant: it is one of DTLS */
+    uint64_t fed;          /* DTLS: number under which it reads the next record of epoch 0 */
+
+    struct osspi_messages *messages; /* message mode, until the handshake is over; or NULL */
+    struct osspi_extensions *extensions; /* the caller's, until the handshake is over; or NULL */
+    bool extension_broken;               /* the peer's do not agree with each other */
 
     uint8_t *flight; /* flight_size bytes, flight_len in use */
     size_t flight_len, flight_size;
@@ -110,6 +131,7 @@ struct osspi_tls {
     uint8_t alert_in, alert_out;     /* their descriptions */
     bool write_protected;            /* what we send is under keys */
     bool finished_sent;              /* our Finished was made */
+    struct osspi_negotiated negotiated;
 
     /* The handshake may stand still for what it has to wait for; see osspi_tls_want_blocking(). */
     bool may_block;             /* the call runs on the blocking lane */
@@ -138,6 +160,13 @@ struct osspi_tls {
     struct osspi_verify_open *open; /* what only the stapled answer can settle, or NULL */
 
     bool established, closed_in, closed_out;
+
+    /* Handshakes after the handshake; tls_later.c. */
+    bool later;               /* this is one of them */
+    bool takes_requests;      /* client: it has offered to authenticate later */
+    bool peer_takes_requests; /* server: the client has */
+    char *known_as;           /* server: the name in the first ClientHello, or NULL; of later ones */
+
     bool no_memory; /* a callback of ours found none */
     bool offered_session;
     struct osspi_session_origin origin; /* how the session was verified */
@@ -202,12 +231,42 @@ bool osspi_tls_feed(struct osspi_tls *tls, const uint8_t *record, size_t len);
 
 /* ---- tls_config.c ---- */
 
-/** The configuration of a credential in a shard, made on first use; the caller gets a reference.
- * Statuses of osspi_tls_credential_check(). */
+/** The configuration of a credential in a shard, for streams or datagrams, made on first use; the
+ * caller gets a reference. Statuses of osspi_tls_credential_check(). */
 SECURITY_STATUS osspi_tls_config_get(struct osspi_schannel_credential *credential, uint32_t shard,
-                                     struct osspi_tls_config **ret_config)
+                                     bool datagram, struct osspi_tls_config **ret_config)
     __attribute__((warn_unused_result));
 void osspi_tls_config_unref(struct osspi_tls_config *config); /* NULL is a no-op */
+struct osspi_tls_config *osspi_tls_config_ref(struct osspi_tls_config *config); /* NULL-safe */
+
+/** A new one that can send these extensions, which the credential does not keep; the caller gets the
+ * reference. The same statuses. */
+SECURITY_STATUS osspi_tls_config_make(struct osspi_schannel_credential *credential, uint32_t shard,
+                                      bool datagram, const struct osspi_extension_set *extensions,
+                                      struct osspi_tls_config **ret_config)
+    __attribute__((warn_unused_result));
+
+/** Lets connections of an SSL_CTX send these. False: no memory, or OpenSSL refuses one.
+ * (tls_extension.c) */
+bool osspi_extension_register(SSL_CTX *ctx, const struct osspi_extension_set *set)
+    __attribute__((warn_unused_result));
+
+/** Sessions of datagrams are kept under a name of their own. */
+#define OSSPI_DATAGRAM_SESSIONS (UINT64_C(1) << 63)
+
+/** So are those of message mode: QUIC's tickets are not for TCP, nor the other way. */
+#define OSSPI_MESSAGE_SESSIONS (UINT64_C(1) << 62)
+
+/* ---- tls_datagram.c ---- */
+
+struct osspi_datagram_setup;
+
+/** Version and suites of DTLS. Statuses as of osspi_tls_set_protocol(). */
+SECURITY_STATUS osspi_tls_set_datagram(SSL_CTX *ctx, const struct osspi_schannel_config *config)
+    __attribute__((warn_unused_result));
+
+/** Prepares a connection that has its BIO. False: no memory. */
+bool osspi_tls_prepare_datagram(struct osspi_tls *tls, const struct osspi_datagram_setup *setup);
 
 /* ---- tls_keys.c ---- */
 
@@ -224,11 +283,23 @@ void osspi_tls_wipe_schedule(struct osspi_tls *tls);
 /** Looks for our Finished in the flight, when OpenSSL has just written to it. */
 void osspi_tls_note_finished(struct osspi_tls *tls);
 
+/* ---- tls_later.c ---- */
+
+/** Server: a ClientHello, without its header. */
+void osspi_tls_see_client_hello(struct osspi_tls *tls, const uint8_t *body, size_t len);
+
+/** A step of a later handshake: as SSL_do_handshake(). */
+int osspi_tls_later_run(struct osspi_tls *tls);
+
 /* ---- tls_suites.c ---- */
 
 /** Protocol range and suites together: a version without a suite is not offered. SEC_E_OK;
  * SEC_E_ALGORITHM_MISMATCH: nothing is left; SEC_E_INSUFFICIENT_MEMORY. */
 SECURITY_STATUS osspi_tls_set_protocol(SSL_CTX *ctx, const struct osspi_schannel_config *config)
+    __attribute__((warn_unused_result));
+
+/** Suites of TLS 1.2. The same statuses. */
+SECURITY_STATUS osspi_tls_set_suites12(SSL_CTX *ctx, osspi_suite_set suites)
     __attribute__((warn_unused_result));
 
 /** Signature schemes without the disabled ones. The same statuses. */
@@ -237,6 +308,10 @@ SECURITY_STATUS osspi_tls_set_schemes(SSL_CTX *ctx, uint32_t disabled)
 
 /** The same as numbers. */
 struct osspi_tls_offer osspi_tls_offer_of(const struct osspi_schannel_config *config);
+
+/** The same of a datagram's: DTLS 1.2 stands for TLS 1.2 there, and in its entries. */
+struct osspi_tls_offer osspi_tls_offer_datagram(const struct osspi_schannel_config *config);
+void osspi_tls_entries_datagram(struct osspi_tls_entry *entries, size_t count);
 
 /** Narrows one connection to an offer, before anything is negotiated. Statuses as above. */
 SECURITY_STATUS osspi_tls_narrow(SSL *ssl, const struct osspi_tls_offer *offer)

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "packages/schannel/message_tls.h"
 #include "packages/schannel/session.h"
 #include "packages/schannel/tls_callbacks.h"
 
@@ -88,6 +89,23 @@ static void note_known(struct osspi_tls *tls, uint8_t bit)
         tls->keys.sealed = 0;
 }
 
+/* Those of every level. */
+static void tell_messages(struct osspi_tls *tls, const char *line)
+{
+    const size_t name_len = strcspn(line, " ");
+    uint8_t secret[MAX_SECRET];
+    char name[64];
+
+    if (name_len >= sizeof(name))
+        return;
+    memcpy(name, line, name_len);
+    name[name_len] = '\0';
+    const char *hex = secret_of(line, name);
+    if (hex != NULL && decode(hex, strlen(hex), secret))
+        osspi_messages_see_secret(tls, name, name_len, secret, strlen(hex) / 2);
+    osspi_secure_zero(secret, sizeof(secret));
+}
+
 void osspi_tls_on_secret(const SSL *ssl, const char *line)
 {
     struct osspi_tls *tls = osspi_tls_of(ssl);
@@ -97,6 +115,8 @@ void osspi_tls_on_secret(const SSL *ssl, const char *line)
         if (hex != NULL && decode(hex, strlen(hex), place_of(tls, names[i].bit)))
             note_known(tls, names[i].bit);
     }
+    if (tls->messages != NULL)
+        tell_messages(tls, line);
 }
 
 void osspi_tls_on_derived(void *owner, const char *label, size_t label_len, const uint8_t *secret,
@@ -104,6 +124,8 @@ void osspi_tls_on_derived(void *owner, const char *label, size_t label_len, cons
 {
     struct osspi_tls *tls = owner;
 
+    if (tls->messages != NULL)
+        osspi_messages_see_secret(tls, label, label_len, secret, len);
     for (size_t i = 0; i < OSSPI_COUNT_OF(names) && len <= MAX_SECRET; i++) {
         if (strlen(names[i].label) != label_len || memcmp(names[i].label, label, label_len) != 0)
             continue;
@@ -121,7 +143,7 @@ void osspi_tls_note_finished(struct osspi_tls *tls)
     size_t at = 0;
     bool changed = false; /* a ChangeCipherSpec was passed */
 
-    if (tls->keys.finished || !tls->write_protected || SSL_version(tls->ssl) == TLS1_3_VERSION)
+    if (tls->datagram || tls->keys.finished || !tls->write_protected || SSL_version(tls->ssl) == TLS1_3_VERSION)
         return;
     while (tls->flight_len - at >= OSSPI_TLS_HEADER) {
         const uint8_t *record = tls->flight + at;
@@ -167,6 +189,9 @@ static void find_schedule(struct osspi_tls *tls)
 
 void osspi_tls_wipe_schedule(struct osspi_tls *tls)
 {
+    /* A handshake that was given up: what is not derived yet is zero there, and here. */
+    if (tls->schedule_len == 0 && tls->keys.exporter_at != 0)
+        find_schedule(tls);
     osspi_secure_zero((uint8_t *)tls->ssl + tls->schedule_at, tls->schedule_len);
 }
 

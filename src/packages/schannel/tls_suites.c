@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "packages/schannel/signature.h"
+#include "packages/schannel/tls_callbacks.h"
 #include "packages/schannel/tls_internal.h"
 
 #define SUITE_LIST_SIZE 4096u
@@ -45,7 +46,8 @@ static bool is_allowed(const struct osspi_schannel_config *config, size_t index)
 
 struct osspi_tls_offer osspi_tls_offer_of(const struct osspi_schannel_config *config)
 {
-    struct osspi_tls_offer offer = {.groups_off = config->disabled_groups,
+    struct osspi_tls_offer offer = {.psk_suites = config->psk_suites,
+                                    .groups_off = config->disabled_groups,
                                     .schemes_off = config->disabled_schemes};
 
     for (uint16_t version = config->min_version; version <= config->max_version; version++)
@@ -55,6 +57,24 @@ struct osspi_tls_offer osspi_tls_offer_of(const struct osspi_schannel_config *co
             offer.suites |= (osspi_suite_set)1 << i;
     }
     return offer;
+}
+
+struct osspi_tls_offer osspi_tls_offer_datagram(const struct osspi_schannel_config *config)
+{
+    return (struct osspi_tls_offer){.versions = OSSPI_VERSION_BIT(TLS1_2_VERSION),
+                                    .suites = config->datagram_suites,
+                                    .psk_suites = config->psk_suites,
+                                    .groups_off = config->disabled_groups,
+                                    .schemes_off = config->disabled_schemes};
+}
+
+void osspi_tls_entries_datagram(struct osspi_tls_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        entries[i].versions_off = entries[i].versions_off & OSSPI_VERSION_DATAGRAM
+                                      ? OSSPI_VERSION_BIT(TLS1_2_VERSION)
+                                      : 0;
+    }
 }
 
 static void list_suites(osspi_suite_set allowed, struct suite_lists *ret)
@@ -99,6 +119,18 @@ SECURITY_STATUS osspi_tls_set_protocol(SSL_CTX *ctx, const struct osspi_schannel
     if (min < TLS1_2_VERSION)
         SSL_CTX_set_security_level(ctx, 0);
     else if (SSL_CTX_get_security_level(ctx) < OSSPI_TLS_SECURITY_LEVEL)
+        SSL_CTX_set_security_level(ctx, OSSPI_TLS_SECURITY_LEVEL);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_tls_set_suites12(SSL_CTX *ctx, osspi_suite_set suites)
+{
+    struct suite_lists lists = {{0}, {0}};
+
+    list_suites(suites, &lists);
+    if (lists.v12[0] == '\0' || SSL_CTX_set_cipher_list(ctx, lists.v12) != 1)
+        return osspi_tls_queue_status(SEC_E_ALGORITHM_MISMATCH);
+    if (SSL_CTX_get_security_level(ctx) < OSSPI_TLS_SECURITY_LEVEL)
         SSL_CTX_set_security_level(ctx, OSSPI_TLS_SECURITY_LEVEL);
     return SEC_E_OK;
 }
@@ -193,6 +225,36 @@ static bool narrow_groups(SSL *ssl, uint32_t disabled)
            SSL_set1_groups_list(ssl, list) == 1;
 }
 
+static osspi_suite_set suites_of_version(osspi_suite_set suites, uint16_t version, const char *hash)
+{
+    for (size_t i = 0; i < osspi_suite_count(); i++) {
+        const struct osspi_suite *suite = osspi_suite_at(i);
+
+        if (suite->version != version || (hash != NULL && strcmp(suite->prf_hash, hash) != 0))
+            suites &= ~((osspi_suite_set)1 << i);
+    }
+    return suites;
+}
+
+/* With a pre-shared key what it can be used with comes first, and nothing else with its flag. */
+static void list_for(const struct osspi_tls *tls, const struct osspi_tls_offer *offer,
+                     struct suite_lists *ret)
+{
+    if (tls == NULL || tls->psk == NULL) {
+        list_suites(offer->suites, ret);
+        return;
+    }
+    const osspi_suite_set modern = suites_of_version(offer->suites, TLS1_3_VERSION, NULL);
+    const osspi_suite_set fit = suites_of_version(offer->suites, TLS1_3_VERSION, "SHA256");
+    const osspi_suite_set own = offer->psk_suites & tls->psk_suites;
+
+    list_suites(own | fit, ret);
+    if ((tls->config->flags & SCH_USE_PRESHAREDKEY_ONLY) == 0)
+        list_suites(offer->suites & ~(own | fit), ret);
+    else if (fit == 0)
+        list_suites(modern, ret);
+}
+
 SECURITY_STATUS osspi_tls_narrow(SSL *ssl, const struct osspi_tls_offer *offer)
 {
     struct suite_lists lists = {{0}, {0}};
@@ -204,8 +266,12 @@ SECURITY_STATUS osspi_tls_narrow(SSL *ssl, const struct osspi_tls_offer *offer)
         min = version < min ? version : min;
         max = version > max ? version : max;
     }
-    list_suites(offer->suites, &lists);
-    if ((min < TLS1_3_VERSION && SSL_set_cipher_list(ssl, lists.v12) != 1) ||
+    if (SSL_is_dtls(ssl))
+        min = max = DTLS1_2_VERSION;
+    list_for(osspi_tls_of(ssl), offer, &lists);
+    if (lists.v12[0] == '\0' && max == TLS1_3_VERSION && !SSL_is_dtls(ssl))
+        min = TLS1_3_VERSION;
+    if (((min < TLS1_3_VERSION || SSL_is_dtls(ssl)) && SSL_set_cipher_list(ssl, lists.v12) != 1) ||
         (max == TLS1_3_VERSION && SSL_set_ciphersuites(ssl, lists.v13) != 1) ||
         SSL_set_min_proto_version(ssl, min) != 1 || SSL_set_max_proto_version(ssl, max) != 1 ||
         !narrow_groups(ssl, offer->groups_off) || !narrow_schemes(ssl, offer->schemes_off))

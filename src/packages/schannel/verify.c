@@ -384,7 +384,7 @@ static void ask_judge(struct osspi_tls *tls, SSL *ssl, X509_STORE_CTX *store, in
     if (!tls->server && judge->scope != OSSPI_SCOPE_NONE) {
         judge->staple = stapled(ssl);
         /* In TLS 1.3 it comes with the certificate, and is there already. */
-        judge->staple_to_come = tls->status_promised && SSL_version(ssl) < TLS1_3_VERSION;
+        judge->staple_to_come = tls->status_promised && SSL_version(ssl) != TLS1_3_VERSION;
     }
     keep_level(store);
     osspi_judge_run(store, judge);
@@ -442,6 +442,12 @@ int osspi_verify_peer(X509_STORE_CTX *store, void *argument)
     int64_t not_after;
     (void)argument;
 
+    if ((tls->config->flags & SCH_USE_PRESHAREDKEY_ONLY) != 0) {
+        osspi_tls_fail_with(tls, SEC_E_ALGORITHM_MISMATCH,
+                            "the peer does not use the pre-shared key, and nothing else counts");
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+        return 0;
+    }
     if (!tls->verify_peer) {
         const int name = name_verdict(tls, store);
         const struct fault fault = fault_of(name, 0);
