@@ -110,6 +110,27 @@ typedef struct OsspiTlsOptions {
     ULONG max_renegotiations; /* of one connection, whoever began them; 0: 8 */
 } OsspiTlsOptions;
 
+/** For QueryContextAttributes: an OsspiEarlyData. What became of early data, in which a client gives
+ * the bytes of a SECBUFFER_DATA in the input of its first leg. A server can ask as soon as its first
+ * leg has answered, and again after each leg: an answer takes the bytes that have come along. */
+#define OSSPI_ATTR_EARLY_DATA 0x4F530002u
+
+/** OsspiEarlyData.status. None were sent: no session permits it, or nobody asked for it. A client
+ * sends them again as usual data. */
+#define OSSPI_EARLY_DATA_NOT_SENT 0u
+/** The server did not take them. A client sends them again as usual data. */
+#define OSSPI_EARLY_DATA_REJECTED 1u
+/** The server took them. */
+#define OSSPI_EARLY_DATA_ACCEPTED 2u
+/** A client, before its handshake is over: they are sent, and the server has not said yet. */
+#define OSSPI_EARLY_DATA_SENT 3u
+
+typedef struct OsspiEarlyData {
+    ULONG status; /* OSSPI_EARLY_DATA_... */
+    ULONG cbData; /* server: bytes at pvData */
+    void *pvData; /* server: FreeContextBuffer; NULL: none. ANYBODY MAY HAVE SENT THEM BEFORE */
+} OsspiEarlyData;
+
 /** For ApplyControlToken, like SCHANNEL_SESSION_TOKEN: the next leg without input makes a KeyUpdate
  * (RFC 8446, 4.6.3). TLS 1.3 only, else SEC_E_UNSUPPORTED_FUNCTION. */
 #define OSSPI_SCHANNEL_KEY_UPDATE 0x4F530001u

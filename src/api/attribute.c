@@ -40,6 +40,7 @@
 
 /* clang-format off */
 static const struct osspi_shape context_shapes[] = {
+    PLAIN(OSSPI_ATTR_EARLY_DATA, OsspiEarlyData),
     PLAIN(SECPKG_ATTR_SIZES, SecPkgContext_Sizes),
     TEXT(SECPKG_ATTR_NAMES, SecPkgContext_NamesA, sUserName),
     PLAIN(SECPKG_ATTR_LIFESPAN, SecPkgContext_Lifespan),

@@ -68,8 +68,8 @@ static SECURITY_STATUS first_leg(const struct peer_form *form, bool server, DWOR
 
     dtls_end_init(&end, form, server);
     dtls_end_init(&to, form, !server);
-    TEST_REQUIRE_EQUAL(
-        peer_end_acquire(&end.end, protocols, 0, server ? "server" : NULL, false), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(peer_end_acquire(&end.end, protocols, 0, server ? "server" : NULL, false),
+                       SEC_E_OK);
     end.end.flags = flags;
     status = dtls_leg(&end, &to, server ? nothing : NULL, server ? sizeof(nothing) : 0);
     assert_true(end.end.has_context == (status >= 0));
@@ -80,6 +80,8 @@ static SECURITY_STATUS first_leg(const struct peer_form *form, bool server, DWOR
 
 static void s3_10_credential_and_flag_have_to_agree(const struct peer_form *form)
 {
+    assert_int_equal(first_leg(form, false, 0, ISC_REQ_DATAGRAM), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(first_leg(form, true, 0, ASC_REQ_DATAGRAM), SEC_E_INVALID_TOKEN);
     assert_int_equal(first_leg(form, false, SP_PROT_TLS1_X, ISC_REQ_DATAGRAM),
                      SEC_E_ALGORITHM_MISMATCH);
     assert_int_equal(first_leg(form, true, SP_PROT_TLS1_X, ASC_REQ_DATAGRAM),
@@ -88,8 +90,7 @@ static void s3_10_credential_and_flag_have_to_agree(const struct peer_form *form
                      SEC_E_ALGORITHM_MISMATCH);
     assert_int_equal(first_leg(form, false, SP_PROT_DTLS1_2, ISC_REQ_DATAGRAM),
                      SEC_I_CONTINUE_NEEDED);
-    assert_int_equal(first_leg(form, true, SP_PROT_DTLS1_2, ASC_REQ_DATAGRAM),
-                     SEC_E_INVALID_TOKEN);
+    assert_int_equal(first_leg(form, true, SP_PROT_DTLS1_2, ASC_REQ_DATAGRAM), SEC_E_INVALID_TOKEN);
 }
 
 /* A ClientHello of the wrong kind: neither end is confused, and neither makes a context. */
@@ -310,8 +311,8 @@ static void s3_6_mtu_can_be_changed(const struct peer_form *form)
     assert_int_equal(dtls_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
     assert_int_equal(set_mtu(&pair.client, 199), SEC_E_INVALID_PARAMETER);
     assert_int_equal(set_mtu(&pair.client, 300), SEC_E_OK);
-    assert_int_equal(
-        QueryContextAttributesA(&pair.client.end.context, SECPKG_ATTR_DTLS_MTU, &told), SEC_E_OK);
+    assert_int_equal(QueryContextAttributesA(&pair.client.end.context, SECPKG_ATTR_DTLS_MTU, &told),
+                     SEC_E_OK);
     assert_int_equal(told.PathMTU, 300);
     dtls_connect(&pair);
     assert_int_equal(pair.client.end.sizes.cbMaximumMessage, 300 - 37);
@@ -478,9 +479,8 @@ static void s3_10_repetition_has_an_end(const struct peer_form *form)
         dtls_open(&pair, form, NULL);
         assert_int_equal(dtls_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
         if (refused)
-            assert_int_equal(
-                dtls_leg(&pair.client, &pair.server, refusal, sizeof(refusal)),
-                SEC_I_CONTINUE_NEEDED); /* anybody can have sent that */
+            assert_int_equal(dtls_leg(&pair.client, &pair.server, refusal, sizeof(refusal)),
+                             SEC_I_CONTINUE_NEEDED); /* anybody can have sent that */
         while (dtls_step(&pair.client, &pair.server) == SEC_I_CONTINUE_NEEDED)
             times++;
         assert_int_equal(times, 12);

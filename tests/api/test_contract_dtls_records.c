@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <opensspi.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,43 @@ static void s3_10_data_around_the_finished(const struct peer_form *form)
     dtls_close(&pair);
 }
 
+/* ---- both directions at once ---- */
+
+#define AT_ONCE TEST_ROUNDS(2000)
+
+static void *seal_many(void *data)
+{
+    struct dtls_end *from = data;
+    struct dtls_end sink = {0};
+
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        TEST_REQUIRE_EQUAL(dtls_send(from, &sink, "out", 3), SEC_E_OK);
+        dtls_clear(&sink.in);
+    }
+    return NULL;
+}
+
+static void s2_9_one_seals_while_another_opens(const struct peer_form *form)
+{
+    struct dtls_pair pair;
+    pthread_t thread;
+    char text[64];
+    size_t len;
+
+    connect_pair(&pair, form);
+    TEST_REQUIRE(pthread_create(&thread, NULL, seal_many, &pair.server) == 0);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        struct dtls_end one = {.end = pair.server.end};
+
+        TEST_REQUIRE_EQUAL(dtls_send(&pair.client, &one, "in", 2), SEC_E_OK);
+        TEST_REQUIRE_EQUAL(dtls_receive(&one, text, sizeof(text), &len), SEC_E_OK);
+        TEST_REQUIRE(len == 2);
+    }
+    TEST_REQUIRE(pthread_join(thread, NULL) == 0);
+    dtls_exchange(&pair);
+    dtls_close(&pair);
+}
+
 /* ---- alerts ---- */
 
 static void s3_7_close_is_an_alert_of_its_own_datagram(const struct peer_form *form)
@@ -261,8 +299,8 @@ static ULONG reconnected(struct dtls_end *end)
 {
     SecPkgContext_SessionInfo info;
 
-    TEST_REQUIRE_EQUAL(
-        QueryContextAttributesA(&end->end.context, SECPKG_ATTR_SESSION_INFO, &info), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(QueryContextAttributesA(&end->end.context, SECPKG_ATTR_SESSION_INFO, &info),
+                       SEC_E_OK);
     return info.dwFlags;
 }
 
@@ -346,9 +384,9 @@ static void s3_11_client_certificates(const struct peer_form *form)
         }
         peer_established(&pair.client.end);
         peer_established(&pair.server.end);
-        assert_true((QueryContextAttributesA(&pair.server.end.context,
-                                             SECPKG_ATTR_REMOTE_CERT_CONTEXT,
-                                             &remote) == SEC_E_OK) == (has == 1));
+        assert_true(
+            (QueryContextAttributesA(&pair.server.end.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT,
+                                     &remote) == SEC_E_OK) == (has == 1));
         if (remote)
             CertFreeCertificateContext(remote);
         dtls_exchange(&pair);
@@ -447,9 +485,9 @@ static void export_srtp(struct dtls_end *end, uint8_t ret_keys[60])
     SecPkgContext_KeyingMaterial_Inproc material = {
         .cbLabel = sizeof(label), .pszLabel = label, .cbKeyingMaterial = 60};
 
-    TEST_REQUIRE_EQUAL(QueryContextAttributesA(&end->end.context,
-                                               SECPKG_ATTR_KEYING_MATERIAL_INPROC, &material),
-                       SEC_E_OK);
+    TEST_REQUIRE_EQUAL(
+        QueryContextAttributesA(&end->end.context, SECPKG_ATTR_KEYING_MATERIAL_INPROC, &material),
+        SEC_E_OK);
     memcpy(ret_keys, material.pbKeyingMaterial, 60);
     TEST_REQUIRE_EQUAL(FreeContextBuffer(material.pbKeyingMaterial), SEC_E_OK);
 }
@@ -459,7 +497,7 @@ static void s3_4_srtp_profiles(const struct peer_form *form)
     static const struct {
         USHORT client[2], server[2], agreed;
     } rows[] = {
-        {{1, 2}, {2, 1}, 2},       {{7, 0}, {7, 8}, 7}, {{8, 1}, {1, 0}, 1},
+        {{1, 2}, {2, 1}, 2},      {{7, 0}, {7, 8}, 7}, {{8, 1}, {1, 0}, 1},
         {{1, 0x7777}, {1, 0}, 1}, {{1, 0}, {2, 0}, 0}, {{1, 0}, {0, 0}, 0},
     };
 
@@ -495,8 +533,10 @@ static void s3_4_srtp_that_cannot_be(const struct peer_form *form)
         SECURITY_STATUS status;
     } rows[] = {
         {{2, 0, 0x77, 0x77}, 4, SEC_E_UNSUPPORTED_FUNCTION}, /* unknown */
-        {{2, 0, 0, 1}, 3, SEC_E_INVALID_TOKEN},              {{3, 0, 0, 1, 0}, 5, SEC_E_INVALID_TOKEN},
-        {{0, 0}, 2, SEC_E_INVALID_TOKEN},                    {{4, 0, 0, 1}, 4, SEC_E_INVALID_TOKEN},
+        {{2, 0, 0, 1}, 3, SEC_E_INVALID_TOKEN},
+        {{3, 0, 0, 1, 0}, 5, SEC_E_INVALID_TOKEN},
+        {{0, 0}, 2, SEC_E_INVALID_TOKEN},
+        {{4, 0, 0, 1}, 4, SEC_E_INVALID_TOKEN},
     };
     struct peer_pair streams;
     struct dtls_pair pair;
@@ -513,7 +553,7 @@ static void s3_4_srtp_that_cannot_be(const struct peer_form *form)
     peer_open(&streams, form, NULL);
     leg = peer_leg_of(&streams.client, NULL, 0, out, sizeof(out));
     leg.in[leg.in_count++] =
-        (SecBuffer){4, SECBUFFER_SRTP_PROTECTION_PROFILES, (void *)(uintptr_t)"\2\0\0\1"};
+        (SecBuffer){4, SECBUFFER_SRTP_PROTECTION_PROFILES, (void *)(uintptr_t) "\2\0\0\1"};
     assert_int_equal(peer_leg_run(&streams.client, &leg), SEC_E_UNSUPPORTED_FUNCTION);
     peer_close(&streams);
 }
@@ -544,11 +584,41 @@ static void s3_4_srtp_key_identifiers(const struct peer_form *form)
     }
 }
 
+/* What only streams know what to do with. */
+static void s3_4_buffers_of_streams_are_refused(const struct peer_form *form)
+{
+    static const struct {
+        ULONG type, len;
+        uint8_t bytes[12];
+    } rows[] = {
+        {SECBUFFER_PRESHARED_KEY, 6, {4, 0, 'k', 'e', 'y', 's'}},
+        {SECBUFFER_PRESHARED_KEY_IDENTITY, 6, {4, 0, 'n', 'a', 'm', 'e'}},
+        {SECBUFFER_SEND_GENERIC_TLS_EXTENSION, 10, {0x34, 0x12, 1, 0, 0, 0, 0, 0, 0, 0}},
+        {SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION, 12, {0, 0, 0, 0, 1, 0, 0, 0, 0x34, 0x12, 8, 0}},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct peer_end end;
+        struct peer_leg leg;
+        uint8_t out[1200];
+
+        peer_end_init(&end, form, false);
+        end.flags = ISC_REQ_DATAGRAM;
+        TEST_REQUIRE_EQUAL(peer_end_acquire(&end, 0, 0, NULL, false), SEC_E_OK);
+        leg = peer_leg_of(&end, NULL, 0, out, sizeof(out));
+        leg.in[leg.in_count++] =
+            (SecBuffer){rows[i].len, rows[i].type, (void *)(uintptr_t)rows[i].bytes};
+        assert_int_equal(peer_leg_run(&end, &leg), SEC_E_UNSUPPORTED_FUNCTION);
+        peer_end_free(&end);
+    }
+}
+
 static const struct peer_case cases[] = {
     PEER_CASE(s3_10_records_come_in_any_order_and_once),
     PEER_CASE(s3_10_damaged_and_foreign_datagrams_are_dropped),
     PEER_CASE(s3_4_records_of_one_datagram),
     PEER_CASE(s3_10_data_around_the_finished),
+    PEER_CASE(s2_9_one_seals_while_another_opens),
     PEER_CASE(s3_7_close_is_an_alert_of_its_own_datagram),
     PEER_CASE(s3_7_alerts_count_only_under_protection),
     PEER_CASE(s3_4_alert_by_encrypt_message),
@@ -561,6 +631,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(s3_4_srtp_profiles),
     PEER_CASE(s3_4_srtp_that_cannot_be),
     PEER_CASE(s3_4_srtp_key_identifiers),
+    PEER_CASE(s3_4_buffers_of_streams_are_refused),
 };
 
 int main(void)

@@ -16,8 +16,8 @@
 
 static char home[] = "/tmp/osspi-kernel-XXXXXX"; /* constant once main() has made it */
 
-static const struct peer_form driver = {
-    "driver", kernel_acquire, kernel_initialize, kernel_accept, kernel_delete, kernel_free};
+static const struct peer_form driver = {"driver",      kernel_acquire, kernel_initialize,
+                                        kernel_accept, kernel_delete,  kernel_free};
 
 /* ---- the machine's store ---- */
 
@@ -70,21 +70,21 @@ static void acquire(struct message_end *end)
     SCHANNEL_CERT_HASH_STORE hash = {
         .dwLength = sizeof(hash), .dwFlags = SCH_MACHINE_CERT_HASH, .pwszStoreName = {'M', 'Y'}};
     TLS_PARAMETERS parameters = {
-        .grbitDisabledProtocols =
-            ~(DWORD)(server ? SP_PROT_TLS1_3_SERVER : SP_PROT_TLS1_3_CLIENT)};
+        .grbitDisabledProtocols = ~(DWORD)(server ? SP_PROT_TLS1_3_SERVER : SP_PROT_TLS1_3_CLIENT)};
     SCH_CREDENTIALS auth = {.dwVersion = SCH_CREDENTIALS_VERSION,
                             .dwCredFormat = server ? SCH_CRED_FORMAT_CERT_HASH_STORE : 0,
                             .cCreds = server ? 1 : 0,
                             .paCred = server ? (PCCERT_CONTEXT *)(void *)&hash : NULL,
-                            .dwFlags = server ? SCH_CRED_NO_SYSTEM_MAPPER : SCH_CRED_NO_DEFAULT_CREDS,
+                            .dwFlags =
+                                server ? SCH_CRED_NO_SYSTEM_MAPPER : SCH_CRED_NO_DEFAULT_CREDS,
                             .cTlsParameters = 1,
                             .pTlsParameters = &parameters};
     char package[] = "Schannel";
 
     find_hash(hash.ShaHash);
     TEST_REQUIRE_EQUAL(driver.acquire(package, server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND,
-                                    &auth, &end->peer.credential, NULL),
-                     SEC_E_OK);
+                                      &auth, &end->peer.credential, NULL),
+                       SEC_E_OK);
     end->peer.has_credential = true;
 }
 

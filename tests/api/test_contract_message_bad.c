@@ -29,8 +29,8 @@ static void open_at(struct message_pair *pair, const struct peer_form *form, int
         message_connect(pair);
 }
 
-static void must_fail(struct message_end *end, struct message_end *to, const void *bytes, size_t len,
-                      SECURITY_STATUS expected, uint8_t alert)
+static void must_fail(struct message_end *end, struct message_end *to, const void *bytes,
+                      size_t len, SECURITY_STATUS expected, uint8_t alert)
 {
     size_t consumed;
 
@@ -48,9 +48,9 @@ static bool is_possible(bool server, int stage, int type)
     static const struct {
         bool server;
         int stage, type;
-    } rows[] = {{true, 0, 1},  {true, 1, 11}, {true, 1, 15},  {true, 1, 20}, {false, 0, 2},
+    } rows[] = {{true, 0, 1},  {true, 1, 11},  {true, 1, 15},  {true, 1, 20},  {false, 0, 2},
                 {false, 1, 8}, {false, 1, 11}, {false, 1, 13}, {false, 1, 15}, {false, 1, 20},
-                {false, 2, 4}};
+                {false, 2, 4}, {true, 1, 25},  {false, 1, 25}};
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (rows[i].server == server && rows[i].stage == stage && rows[i].type == type)
@@ -62,10 +62,12 @@ static bool is_possible(bool server, int stage, int type)
 /* One byte is enough to know. */
 static void s3_9_types_that_have_no_place(const struct peer_form *form)
 {
+    static const uint8_t types[] = {0, 1, 2, 4, 5, 8, 11, 12, 13, 15, 20, 22, 24, 25, 254};
+
     for (int stage = 0; stage <= 2; stage++) {
-        for (int type = 0; type < 26; type++) {
+        for (size_t i = 0; i < sizeof(types); i++) {
             struct message_pair pair;
-            const uint8_t byte = (uint8_t)type;
+            const uint8_t type = types[i], byte = type;
 
             open_at(&pair, form, stage);
             if (!is_possible(true, stage, type))
@@ -81,7 +83,8 @@ static void s3_9_types_that_have_no_place(const struct peer_form *form)
 
 static void s3_9_messages_that_are_too_long(const struct peer_form *form)
 {
-    static const uint8_t types[][3] = {{1, 2, 0}, {11, 20, 4}}; /* [.][stage]: server's and client's */
+    static const uint8_t types[][3] = {{1, 2, 0},
+                                       {11, 20, 4}}; /* [.][stage]: server's and client's */
 
     for (int stage = 0; stage <= 2; stage++) {
         const uint8_t client_type = stage == 0 ? 2 : stage == 1 ? 20 : 4;
@@ -154,8 +157,7 @@ static void s3_9_flights_out_of_order(const struct peer_form *form)
             start = start_of(in, number);
             end = start + message_len(in->bytes + start);
             peer_push(&flight, in->bytes, twice ? end : start);
-            peer_push(&flight, in->bytes + (twice ? start : end),
-                      in->len - (twice ? start : end));
+            peer_push(&flight, in->bytes + (twice ? start : end), in->len - (twice ? start : end));
             status = message_leg(&pair.client, flight.bytes, flight.len, &pair.server, &consumed);
             if (number == 3) {
                 /* Without its end the flight waits; what is behind the end is left over. */
@@ -211,8 +213,14 @@ static void s3_9_tickets_that_are_none(const struct peer_form *form)
 {
     static const uint8_t empty[] = {4, 0, 0, 0};
     static const uint8_t update[] = {24, 0, 0, 1, 0};
+    static const uint8_t early[] = {4, 0, 0, 22, 0, 0, 0,  9, 0, 0, 0, 0,    0,
+                                    0, 1, 9, 0,  8, 0, 42, 0, 4, 0, 0, 0x40, 0};
     struct message_pair pair;
 
+    /* Early data of TCP: in QUIC it is all or nothing (RFC 9001, 4.6.1). */
+    open_at(&pair, form, 2);
+    must_fail(&pair.client, &pair.server, early, sizeof(early), SEC_E_ILLEGAL_MESSAGE, ILLEGAL);
+    message_close(&pair);
     open_at(&pair, form, 2);
     must_fail(&pair.client, &pair.server, empty, sizeof(empty), SEC_E_ILLEGAL_MESSAGE, 50);
     message_close(&pair);
@@ -254,13 +262,13 @@ static void s3_9_alerts_are_handed_back(const struct peer_form *form)
             size_t consumed;
 
             open_at(&pair, form, stage);
-            assert_int_equal(peer_control(&pair.client.peer, closing ? (const void *)&shutdown : &fatal,
+            assert_int_equal(peer_control(&pair.client.peer,
+                                          closing ? (const void *)&shutdown : &fatal,
                                           closing ? sizeof(shutdown) : sizeof(fatal)),
                              SEC_E_OK);
             assert_int_equal(message_leg(&pair.client, NULL, 0, &pair.server, &consumed), SEC_E_OK);
             assert_true(pair.client.alerted);
-            assert_int_equal(pair.client.alert[0],
-                             closing ? TLS1_ALERT_WARNING : TLS1_ALERT_FATAL);
+            assert_int_equal(pair.client.alert[0], closing ? TLS1_ALERT_WARNING : TLS1_ALERT_FATAL);
             assert_int_equal(pair.client.alert[1], closing ? 0 : 40);
             assert_int_equal(message_leg(&pair.client, NULL, 0, &pair.server, &consumed),
                              SEC_E_INCOMPLETE_MESSAGE);

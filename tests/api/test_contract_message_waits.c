@@ -66,11 +66,11 @@ static void acquire(struct message_end *end, DWORD flags, const struct world_ide
                           .paCred = &certificate,
                           .dwFlags = flags};
 
-    TEST_REQUIRE_EQUAL(end->peer.form->acquire((LPSTR)UNISP_NAME_A,
-                                               end->peer.server ? SECPKG_CRED_INBOUND
-                                                                : SECPKG_CRED_OUTBOUND,
-                                               &auth, &end->peer.credential, NULL),
-                       SEC_E_OK);
+    TEST_REQUIRE_EQUAL(
+        end->peer.form->acquire((LPSTR)UNISP_NAME_A,
+                                end->peer.server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND,
+                                &auth, &end->peer.credential, NULL),
+        SEC_E_OK);
     end->peer.has_credential = true;
     CertFreeCertificateContext(certificate);
 }

@@ -234,9 +234,98 @@ static void s2_8_what_was_settled_cannot_be_set(const struct peer_form *form)
     peer_close(&pair);
 }
 
+/* ---- OSSPI_CRED_ATTR_TLS_OPTIONS ---- */
+
+static SECURITY_STATUS tell_options(struct peer_end *end, int way, OsspiTlsOptions *options,
+                                    ULONG size)
+{
+    memset(options, 0xA5, sizeof(*options));
+    switch (way) {
+    case 0:
+        return QueryCredentialsAttributesA(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS, options);
+    case 1:
+        return QueryCredentialsAttributesW(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS, options);
+    case 2:
+        return QueryCredentialsAttributesExA(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS, options,
+                                             size);
+    default:
+        return QueryCredentialsAttributesExW(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS, options,
+                                             size);
+    }
+}
+
+static void expect_options(struct peer_end *end, ULONG flags, ULONG early_data,
+                           ULONG renegotiations)
+{
+    for (int way = 0; way < 4; way++) {
+        OsspiTlsOptions told;
+
+        assert_int_equal(tell_options(end, way, &told, sizeof(told)), SEC_E_OK);
+        assert_int_equal(told.cbSize, sizeof(told));
+        assert_int_equal(told.flags, flags);
+        assert_int_equal(told.max_early_data, early_data);
+        assert_int_equal(told.max_renegotiations, renegotiations);
+    }
+}
+
+static SECURITY_STATUS set_options(struct peer_end *end, bool wide, const OsspiTlsOptions *options,
+                                   ULONG size)
+{
+    return wide ? SetCredentialsAttributesW(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS,
+                                            (void *)options, size)
+                : SetCredentialsAttributesA(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS,
+                                            (void *)options, size);
+}
+
+static void tls_options_are_set_and_told(const struct peer_form *form)
+{
+    const ULONG size = sizeof(OsspiTlsOptions);
+    const OsspiTlsOptions good[] = {
+        {size, OSSPI_TLS_RENEGOTIATION | OSSPI_TLS_POST_HANDSHAKE_AUTH | OSSPI_TLS_EARLY_DATA, 1000,
+         3},
+        {size, OSSPI_TLS_RENEGOTIATION, 0, 0},
+        {size, 0, 16384, 1},
+    };
+    const OsspiTlsOptions bad[] = {
+        {0, 0, 0, 0},    {size - 1, 0, 0, 0},      {size + 1, 0, 0, 0},
+        {size, 8, 0, 0}, {size, 0x80000000, 0, 0}, {size, 0, 16385, 0},
+    };
+    struct peer_pair pair;
+
+    peer_open(&pair, form, NULL);
+    for (int side = 0; side < 2; side++) {
+        struct peer_end *end = side == 0 ? &pair.client : &pair.server;
+        OsspiTlsOptions told;
+
+        expect_options(end, 0, 0, 0);
+        for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+            assert_int_equal(set_options(end, i & 1, &good[i], size), SEC_E_OK);
+            expect_options(end, good[i].flags, i == 1 ? 16384 : good[i].max_early_data,
+                           i == 1 ? 8 : good[i].max_renegotiations);
+        }
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+            assert_int_equal(set_options(end, i & 1, &bad[i], size), SEC_E_INVALID_PARAMETER);
+        for (ULONG wrong = 0; wrong < 2 * size; wrong++) {
+            const OsspiTlsOptions two[2] = {good[0], good[0]};
+
+            if (wrong == size)
+                continue;
+            assert_true(set_options(end, wrong & 1, two, wrong) < 0);
+            if (wrong < size) /* all that can be written is there */
+                assert_true(tell_options(end, 2 + (int)(wrong & 1), &told, wrong) < 0);
+        }
+        assert_true(set_options(end, false, NULL, size) < 0);
+        expect_options(end, 0, 16384, 1);
+    }
+    peer_connect(&pair); /* all of it is off */
+    peer_exchange(&pair);
+    peer_close(&pair);
+}
+
 int main(void)
 {
     static const struct peer_case cases[] = {
+        PEER_CASE(tls_options_are_set_and_told),
         PEER_CASE(s2_8_policy_requests_a_certificate),
         PEER_CASE(s2_8_policy_requires_a_certificate),
         PEER_CASE(s2_8_policy_can_overlook_usage),

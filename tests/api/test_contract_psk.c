@@ -8,6 +8,7 @@
 #include <opensspi.h>
 #include <string.h>
 
+#include "support/memory_scan.h"
 #include "support/tls_raw.h"
 
 #define IDENTITY "somebody"
@@ -321,7 +322,7 @@ static void a_wrong_key_fails(const struct peer_form *form)
             peer_open(&pair, form, &setup);
         status = handshake(&pair, &key, &wrong);
         /* Both times the server notices: by the binder, or by the client's Finished. */
-        assert_int_equal(status, i % 2 == 0 ? SEC_E_ILLEGAL_MESSAGE : SEC_E_MESSAGE_ALTERED);
+        assert_int_equal(status, i % 2 == 0 ? SEC_E_DECRYPT_FAILURE : SEC_E_MESSAGE_ALTERED);
         assert_int_equal(peer_step(&pair.client, &pair.server), SEC_E_ILLEGAL_MESSAGE); /* alert */
         peer_close(&pair);
     }
@@ -475,6 +476,50 @@ static void on_later_legs_they_are_not_looked_at(const struct peer_form *form)
     peer_close(&pair);
 }
 
+/* ---- nothing is left ---- */
+
+/* Our own copies exist for the two calls that take them, and are wiped at once. */
+static SECURITY_STATUS step_and_wipe(struct peer_end *end, struct peer_end *to,
+                                     const struct scan_secret *secret)
+{
+    static struct key key;
+    SECURITY_STATUS status;
+
+    usual_key(&key);
+    for (size_t i = 0; i < secret->len; i++)
+        key.key[2 + i] = secret->masked[i] ^ SCAN_MASK;
+    status = step(end, to, &key);
+    OPENSSL_cleanse(&key, sizeof(key));
+    return status;
+}
+
+static void the_key_is_wiped(const struct peer_form *form)
+{
+    struct scan_secret secret = {.name = "key", .len = 32};
+    uint64_t random = 4711;
+
+    if (TEST_SANITIZED || form != PEER_SYNC)
+        return; /* asynchronous calls copy buffers in the same way, and wipe with the same call */
+    for (size_t i = 0; i < secret.len; i++)
+        secret.masked[i] = (uint8_t)test_random(&random);
+    for (size_t p = 0; p < 4; p++) {
+        struct peer_pair pair;
+
+        open_only(&pair, form, protocols[p % 2]);
+        assert_int_equal(step_and_wipe(&pair.client, &pair.server, &secret), SEC_I_CONTINUE_NEEDED);
+        assert_true(scan_memory(&secret, 1, false) > 0); /* or looking for it would prove nothing */
+        if (p < 2) {                                     /* else the handshake is given up here */
+            assert_int_equal(step_and_wipe(&pair.server, &pair.client, &secret),
+                             SEC_I_CONTINUE_NEEDED);
+            assert_int_equal(peer_handshake(&pair), SEC_E_OK);
+            check_keyed(&pair);
+            assert_int_equal(scan_memory(&secret, 1, true), 0); /* it has done its work */
+        }
+        peer_close(&pair);
+        assert_int_equal(scan_memory(&secret, 1, true), 0);
+    }
+}
+
 /* ---- OpenSSL on the other side ---- */
 
 static struct key raw_key;
@@ -567,6 +612,37 @@ static void every_suite_with_openssl(const struct peer_form *form)
     }
 }
 
+/* Where SHA-256 is forbidden the key's hash is SHA-384. */
+static void without_sha256_the_hash_is_sha384(const struct peer_form *form)
+{
+    static WCHAR name[] = {'S', 'H', 'A', '2', '5', '6'};
+    CRYPTO_SETTINGS off = {.eAlgorithmUsage = TlsParametersCngAlgUsageDigest,
+                           .strCngAlgId = {sizeof(name), sizeof(name), name}};
+    TLS_PARAMETERS parameters = {.cDisabledCrypto = 1, .pDisabledCrypto = &off};
+    SCH_CREDENTIALS auth = {.dwVersion = SCH_CREDENTIALS_VERSION,
+                            .dwFlags = SCH_USE_PRESHAREDKEY_ONLY,
+                            .cTlsParameters = 1,
+                            .pTlsParameters = &parameters};
+    struct peer_pair pair;
+    struct key key;
+
+    usual_key(&key);
+    for (int i = 0; i < 2; i++) {
+        struct peer_end *end = i ? &pair.server : &pair.client;
+
+        peer_end_init(end, form, i);
+        assert_int_equal(form->acquire((LPSTR)UNISP_NAME_A,
+                                       i ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, &auth,
+                                       &end->credential, NULL),
+                         SEC_E_OK);
+        end->has_credential = true;
+    }
+    assert_int_equal(handshake(&pair, &key, &key), SEC_E_OK);
+    check_keyed(&pair);
+    check_suite(&pair.client, 0x1302);
+    peer_close(&pair);
+}
+
 /* The second ClientHello has the key again, with a binder of its own. */
 static void a_hello_retry_request_keeps_the_key(const struct peer_form *form)
 {
@@ -610,7 +686,9 @@ int main(void)
         PEER_CASE(keys_and_identities_of_all_sizes),
         PEER_CASE(malformed_buffers_are_refused),
         PEER_CASE(on_later_legs_they_are_not_looked_at),
+        PEER_CASE(the_key_is_wiped),
         PEER_CASE(every_suite_with_openssl),
+        PEER_CASE(without_sha256_the_hash_is_sha384),
         PEER_CASE(a_hello_retry_request_keeps_the_key),
     };
 

@@ -6,6 +6,7 @@
  * SEC_I_RENEGOTIATE, in the new style (with the EXTRA bytes) or in the old one (without input).
  */
 #include <openssl/err.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,7 +279,7 @@ static void s3_8_data_go_on_in_any_order(const struct peer_form *form)
 
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = (uint8_t)test_random(&seed);
-    for (uint32_t i = 0; i < TEST_ROUNDS(120); i++) {
+    for (uint32_t i = 0; i < TEST_ROUNDS(48); i++) {
         struct scene scene;
         struct talker client = {&scene.client, text, 0}, server = {&scene.server, text, 0};
 
@@ -471,6 +472,68 @@ static void s3_7_closing_in_the_middle(const struct peer_form *form)
         assert_int_equal(status, SEC_I_CONTEXT_EXPIRED);
         assert_int_equal(peer_shutdown(at & 1 ? &scene.pair.client : &scene.pair.server, closer),
                          SEC_E_OK);
+        close_scene(&scene);
+    }
+}
+
+/* ---- queries meanwhile ---- */
+
+struct curious {
+    struct peer_end end; /* a copy: legs write to the handle */
+    _Atomic bool stop;
+    unsigned rounds;
+};
+
+/* Whatever it gets is whole: of one handshake or of another. */
+static void *ask_on(void *data)
+{
+    struct curious *curious = data;
+
+    while (!atomic_load(&curious->stop)) {
+        SecPkgContext_Bindings bindings = {0};
+        SecPkgContext_SessionInfo session;
+        SecPkgContext_Flags flags;
+        PCCERT_CONTEXT seen = NULL;
+        CtxtHandle *context = &curious->end.context;
+
+        TEST_REQUIRE_EQUAL(QueryContextAttributesA(context, SECPKG_ATTR_UNIQUE_BINDINGS, &bindings),
+                           SEC_E_OK);
+        TEST_REQUIRE_EQUAL(bindings.BindingsLength, 32 + 11 + 12);
+        FreeContextBuffer(bindings.Bindings);
+        TEST_REQUIRE_EQUAL(QueryContextAttributesA(context, SECPKG_ATTR_SESSION_INFO, &session),
+                           SEC_E_OK);
+        TEST_REQUIRE_EQUAL(QueryContextAttributesA(context, SECPKG_ATTR_FLAGS, &flags), SEC_E_OK);
+        if (QueryContextAttributesA(context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &seen) == SEC_E_OK)
+            CertFreeCertificateContext(seen);
+        (void)later_same_secrets(&curious->end, &curious->end); /* they may change in between */
+        curious->rounds++;
+    }
+    return NULL;
+}
+
+static void queries_need_not_wait(const struct peer_form *form)
+{
+    for (uint32_t i = 0; i < TEST_ROUNDS(8); i++) {
+        struct scene scene;
+        struct curious client = {.rounds = 0}, server = {.rounds = 0};
+        pthread_t threads[2];
+
+        open_scene(&scene, form, "client", false);
+        scene.pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
+        client.end = scene.pair.client;
+        server.end = scene.pair.server;
+        threads[0] = test_thread_start(ask_on, &client);
+        threads[1] = test_thread_start(ask_on, &server);
+        for (int round = 0; round < 8; round++) {
+            assert_int_equal(begin(&scene, round & 1), SEC_I_CONTINUE_NEEDED);
+            assert_true(later_settle(&scene.client, &scene.server));
+            peer_exchange(&scene.pair);
+        }
+        atomic_store(&client.stop, true);
+        atomic_store(&server.stop, true);
+        test_thread_join(threads[0]);
+        test_thread_join(threads[1]);
+        assert_true(later_same_secrets(&scene.pair.client, &scene.pair.server));
         close_scene(&scene);
     }
 }
@@ -692,6 +755,7 @@ int main(void)
         PEER_CASE(flights_wait_for_room),
         PEER_CASE(another_target_is_refused),
         PEER_CASE(s3_7_closing_in_the_middle),
+        PEER_CASE(queries_need_not_wait),
         PEER_CASE(s3_8_with_openssl),
         PEER_CASE(another_name_is_refused),
         PEER_CASE(suites_without_aead_decline),

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/dtls_peer.h"
 #include "support/revocation_world.h"
 #include "support/tls_async.h"
 
@@ -124,13 +125,30 @@ static void open_pair(struct peer_pair *pair, const struct peer_form *form,
         pair->server.flags |= ASC_REQ_MUTUAL_AUTH;
 }
 
+/* The same over datagrams. */
+static SECURITY_STATUS shake_by_datagrams(struct peer_pair *pair)
+{
+    struct dtls_pair datagrams;
+    SECURITY_STATUS status;
+
+    dtls_end_init(&datagrams.client, pair->client.form, false);
+    dtls_end_init(&datagrams.server, pair->server.form, true);
+    datagrams.client.end.credential = pair->client.credential;
+    datagrams.server.end.credential = pair->server.credential;
+    if (pair->server.flags & ASC_REQ_MUTUAL_AUTH)
+        datagrams.server.end.flags |= ASC_REQ_MUTUAL_AUTH;
+    status = dtls_handshake(&datagrams);
+    dtls_disconnect(&datagrams);
+    return status;
+}
+
 static SECURITY_STATUS meet(const struct peer_form *form, const struct meeting *how)
 {
     struct peer_pair pair;
     SECURITY_STATUS status;
 
     open_pair(&pair, form, how);
-    status = peer_handshake(&pair);
+    status = how->protocols & SP_PROT_DTLS1_X ? shake_by_datagrams(&pair) : peer_handshake(&pair);
     peer_close(&pair);
     return status;
 }
@@ -520,7 +538,8 @@ static void deferred_by_a_wide_flag(const struct peer_form *form)
 
 static void client_certificate_is_asked_about(const struct peer_form *form)
 {
-    static const DWORD versions[] = {SP_PROT_TLS1_2_CLIENT, SP_PROT_TLS1_3_CLIENT};
+    static const DWORD versions[] = {SP_PROT_TLS1_2_CLIENT, SP_PROT_TLS1_3_CLIENT,
+                                     SP_PROT_DTLS1_2_CLIENT};
     struct world_identity server = make_leaf(NULL, NULL);
 
     for (size_t i = 0; i < COUNT_OF(versions); i++) {
@@ -541,6 +560,22 @@ static void client_certificate_is_asked_about(const struct peer_form *form)
         world_drop(&client);
     }
     world_drop(&server);
+}
+
+/* A handshake over datagrams stands still in the middle of one, and goes on there. */
+static void datagrams_wait_for_the_answer(const struct peer_form *form)
+{
+    struct world_identity leaf = make_leaf("/ocsp", NULL);
+    const struct meeting how = {
+        .server = &leaf, .protocols = SP_PROT_DTLS1_2_CLIENT, .client_flags = END};
+
+    say("/ocsp", &leaf, V_OCSP_CERTSTATUS_GOOD);
+    TEST_REQUIRE_EQUAL(meet(form, &how), SEC_E_OK);
+    TEST_REQUIRE_EQUAL(world_asked("/ocsp"), 1);
+    forget_all();
+    say("/ocsp", &leaf, V_OCSP_CERTSTATUS_REVOKED);
+    TEST_REQUIRE_EQUAL(meet(form, &how), CRYPT_E_REVOKED);
+    world_drop(&leaf);
 }
 
 /* ---- stapling ---- */
@@ -745,6 +780,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(deferred_verdict_fails_nothing_and_is_told),
     PEER_CASE(deferred_by_a_wide_flag),
     PEER_CASE(client_certificate_is_asked_about),
+    PEER_CASE(datagrams_wait_for_the_answer),
     PEER_CASE(server_staples_and_client_believes),
     PEER_CASE(threads_share_what_is_remembered),
     PEER_CASE(child_goes_on_by_itself),

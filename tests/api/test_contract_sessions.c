@@ -224,6 +224,23 @@ static void another_certificate_or_policy_does_not_resume(const struct peer_form
     close_visitor(&visitor);
 }
 
+static void they_go_with_the_credential_that_made_them(const struct peer_form *form)
+{
+    struct peer_end server, same;
+    struct visitor visitor;
+
+    open_visitor(&visitor);
+    open_server(&server, form, 0, "server");
+    open_server(&same, form, 0, "server");
+    assert_false(visit_once(&visitor, &server));
+    assert_true(visit_once(&visitor, &same));
+    peer_end_free(&server);
+    assert_false(visit_once(&visitor, &same));
+    assert_true(visit_once(&visitor, &same));
+    peer_end_free(&same);
+    close_visitor(&visitor);
+}
+
 static void a_renewed_certificate_does_not_resume(const struct peer_form *form)
 {
     PCCERT_CONTEXT renewed = peer_certificate("server-rsa");
@@ -483,6 +500,7 @@ int main(void)
         PEER_CASE(many_at_once),
         PEER_CASE(a_resumed_server_knows_the_certificates),
         PEER_CASE(another_certificate_or_policy_does_not_resume),
+        PEER_CASE(they_go_with_the_credential_that_made_them),
         PEER_CASE(a_renewed_certificate_does_not_resume),
         PEER_CASE(the_lifespan_ends_them),
         PEER_CASE(a_connection_that_breaks_takes_its_session_along),

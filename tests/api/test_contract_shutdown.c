@@ -222,6 +222,63 @@ static void s2_11_shutdown_may_be_repeated(const struct peer_form *form)
 }
 
 /* What another implementation sees: a clean end, or the alert. */
+/* The token is a wish: until a leg has been made, nothing is closed. */
+static void s2_11_no_leg_no_end(const struct peer_form *form)
+{
+    static const DWORD versions[] = {SP_PROT_TLS1_3_CLIENT, SP_PROT_TLS1_2_CLIENT};
+    const DWORD token = SCHANNEL_SHUTDOWN;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct peer_setup setup = {.protocols = versions[i]};
+        struct peer_pair pair;
+
+        peer_open(&pair, form, &setup);
+        peer_connect(&pair);
+        assert_int_equal(peer_control(&pair.client, &token, sizeof(token)), SEC_E_OK);
+        peer_exchange(&pair);
+        assert_int_equal(peer_shutdown(&pair.client, &pair.server), SEC_E_OK);
+        assert_int_equal(peer_send(&pair.client, &pair.server, "data", 4), SEC_E_CONTEXT_EXPIRED);
+        peer_close(&pair);
+    }
+}
+
+/* Closing ends one direction: what the other side still sends can be read. Behind its own end
+ * nothing is. */
+static void s3_7_data_behind_an_end(const struct peer_form *form)
+{
+    static const DWORD versions[] = {SP_PROT_TLS1_3_CLIENT, SP_PROT_TLS1_2_CLIENT};
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct peer_setup setup = {.protocols = versions[i]};
+        struct peer_pair pair;
+        char data[16];
+        size_t len;
+
+        peer_open(&pair, form, &setup);
+        peer_connect(&pair);
+        peer_exchange(&pair);
+        assert_int_equal(peer_shutdown(&pair.client, &pair.server), SEC_E_OK);
+        assert_int_equal(peer_send(&pair.server, &pair.client, "data", 4), SEC_E_OK);
+        assert_int_equal(peer_receive_data(&pair.client, &pair.server, data, sizeof(data), &len),
+                         SEC_E_OK);
+        assert_int_equal(len, 4);
+        assert_int_equal(peer_receive(&pair.server, data, sizeof(data), &len),
+                         SEC_I_CONTEXT_EXPIRED);
+        assert_int_equal(peer_send(&pair.server, &pair.client, "more", 4), SEC_E_OK);
+        assert_int_equal(peer_shutdown(&pair.server, &pair.client), SEC_E_OK);
+        peer_push(&pair.client.in, "garbage behind the end", 22);
+        assert_int_equal(peer_receive(&pair.client, data, sizeof(data), &len), SEC_E_OK);
+        assert_int_equal(len, 4);
+        for (int again = 0; again < 3; again++) {
+            assert_int_equal(peer_receive(&pair.client, data, sizeof(data), &len),
+                             SEC_I_CONTEXT_EXPIRED);
+            assert_int_equal(len, 0);
+            assert_int_equal(pair.client.in.len, 22);
+        }
+        peer_close(&pair);
+    }
+}
+
 static void s3_7_other_peers_see_a_clean_end(const struct peer_form *form)
 {
     for (size_t p = 0; p < 2; p++) {
@@ -378,6 +435,8 @@ int main(void)
         PEER_CASE(s3_7_shutdown_in_both_orders),
         PEER_CASE(s3_7_both_close_at_once),
         PEER_CASE(s2_11_shutdown_may_be_repeated),
+        PEER_CASE(s2_11_no_leg_no_end),
+        PEER_CASE(s3_7_data_behind_an_end),
         PEER_CASE(s3_7_other_peers_see_a_clean_end),
         PEER_CASE(s3_7_fatal_alert_on_a_connection),
         PEER_CASE(s3_7_warning_on_a_connection),

@@ -187,7 +187,7 @@ static void s0_wide_flags_travel_in_a_buffer(const struct peer_form *form)
         {0, 4, SEC_E_INVALID_TOKEN},
         {0, 0, SEC_E_INVALID_TOKEN},
         {1, 8, SEC_E_INVALID_TOKEN},
-        {ISC_REQ_MESSAGES, 8, SEC_E_UNSUPPORTED_FUNCTION},
+        {ISC_REQ_MESSAGES, 8, SEC_I_CONTINUE_NEEDED}, /* contract.messages */
         {ISC_REQ_NO_POST_HANDSHAKE_AUTH, 8, SEC_I_CONTINUE_NEEDED},
     };
     struct peer_pair pair;

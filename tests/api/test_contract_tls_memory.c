@@ -12,6 +12,10 @@
 #include <stdlib.h>
 
 #include "api/memory_walk.h"
+#include "support/dtls_peer.h"
+#include "support/message_peer.h"
+
+#define MESSAGES 0xFFFFFFFFu /* instead of a protocol: message mode */
 
 static _Atomic bool armed;
 static _Atomic uint64_t asked;   /* while armed, over the walk */
@@ -55,6 +59,28 @@ static void disarm(void)
 
 static const struct memory_hooks hooks = {arm, disarm};
 
+/* Credentials, handshake and data over datagrams. */
+static SECURITY_STATUS datagram_walk(const struct peer_form *form)
+{
+    struct dtls_pair pair;
+    SECURITY_STATUS status;
+
+    dtls_end_init(&pair.client, form, false);
+    dtls_end_init(&pair.server, form, true);
+    status = peer_end_acquire(&pair.client.end, SP_PROT_DTLS1_2_CLIENT, 0, NULL, false);
+    if (status == SEC_E_OK)
+        status = peer_end_acquire(&pair.server.end, SP_PROT_DTLS1_2_SERVER, 0, "server", false);
+    if (status == SEC_E_OK)
+        status = dtls_handshake(&pair);
+    if (status == SEC_E_OK) {
+        peer_established(&pair.client.end);
+        peer_established(&pair.server.end);
+        status = memory_tell(&pair.client.end, &pair.server.end);
+    }
+    dtls_close(&pair);
+    return status;
+}
+
 static SECURITY_STATUS walk_with(size_t form, DWORD protocol, const char *certificate, uint64_t at)
 {
     SECURITY_STATUS status;
@@ -62,7 +88,12 @@ static SECURITY_STATUS walk_with(size_t form, DWORD protocol, const char *certif
     SslEmptyCacheA(NULL, 0);
     atomic_store(&asked, 0);
     atomic_store(&fail_at, at);
-    status = memory_walk(memory_form(form, &hooks), &hooks, protocol, certificate, true);
+    if (protocol == MESSAGES)
+        status = message_walk(memory_form(form, &hooks));
+    else if (protocol == SP_PROT_DTLS1_2_CLIENT)
+        status = datagram_walk(memory_form(form, &hooks));
+    else
+        status = memory_walk(memory_form(form, &hooks), &hooks, protocol, certificate, true);
     memory_require_nothing_left();
     return status;
 }
@@ -111,6 +142,8 @@ static void tls_allocations_fail_sync(void **state)
     (void)state;
     walk_some(0, SP_PROT_TLS1_3_CLIENT);
     walk_some(0, SP_PROT_TLS1_2_CLIENT);
+    walk_some(0, SP_PROT_DTLS1_2_CLIENT);
+    walk_some(0, MESSAGES);
 }
 
 static void tls_allocations_fail_async(void **state)
@@ -118,6 +151,7 @@ static void tls_allocations_fail_async(void **state)
     (void)state;
     walk_some(1, SP_PROT_TLS1_3_CLIENT);
     walk_some(1, SP_PROT_TLS1_2_CLIENT);
+    walk_some(1, MESSAGES);
 }
 
 int main(void)

@@ -97,6 +97,7 @@ struct fuzz_shape {
     uint16_t out_size; /* of FUZZ_OUT_SMALL */
     const uint8_t *alpn;
     ULONG alpn_size;
+    bool key, early; /* a pre-shared key, early data */
 };
 
 enum fuzz_in { FUZZ_IN_USUAL, FUZZ_IN_LONE, FUZZ_IN_FLAGS, FUZZ_IN_ODD, FUZZ_INS };

@@ -334,10 +334,15 @@ static void write_contents(void)
         {"close", {0x25, 2, 1, 0}, 4},
         {"data", {0x6E, 4, 'd', 'a', 't', 'a', 0x26, 0}, 8},
         {"request-certificate", {0x20, 10, 13, 0, 0, 6, 3, 1, 2, 3, 0, 0}, 12},
+        {"ask", {0x20, 15, 13, 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3}, 17},
+        {"no-certificate", {0x20, 8, 11, 0, 0, 4, 0, 0, 0, 0}, 10},
+        {"change", {0x27, 1, 1, 0x20, 4, 20, 0, 0, 0}, 9},
+        {"declined", {0x25, 2, 1, 100}, 4},
+        {"server-hello", {0x20, 10, 2, 0, 0, 6, 3, 3, 1, 2, 3, 4}, 12},
     };
     char name[64];
 
-    for (uint8_t kind = 0; kind < 4; kind++) {
+    for (uint8_t kind = 0; kind < 16; kind++) {
         struct peer_stream seed = {0};
         const uint8_t whole[] = {kind, 0x20, sizeof(ticket)}, part[] = {0, 10},
                       rest[] = {0x28, sizeof(ticket) - 10};

@@ -140,6 +140,10 @@ static void run_leg(struct end *end, const uint8_t *bytes, size_t len, size_t *r
     SECURITY_STATUS status = one_leg(end, bytes, len, ret_extra);
     size_t ignored;
 
+    if (status == SEC_I_INCOMPLETE_CREDENTIALS) { /* there is none, and it shall go on so */
+        end->flags |= ISC_REQ_USE_SUPPLIED_CREDS;
+        status = one_leg(end, NULL, 0, &ignored);
+    }
     for (int i = 0; status == SEC_I_MESSAGE_FRAGMENT; i++) {
         TEST_REQUIRE(i < MAX_FRAGMENTS);
         status = one_leg(end, NULL, 0, &ignored);

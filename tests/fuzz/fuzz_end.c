@@ -27,6 +27,10 @@ static const uint8_t alpn_list[] = {
     0x12, 0, 0, 0, 2, 0, 0, 0, 12, 0, 2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1',
 };
 
+/* Both ends have the same. */
+static const uint8_t key[2 + 16] = {16, 0, 'a', 'k', 'e', 'y'};
+static const uint8_t identity[2 + 4] = {4, 0, 'n', 'a', 'm', 'e'};
+
 static ULONG choose_flags(bool server, uint8_t bits)
 {
     ULONG flags = server ? ASC_REQ_STREAM | ASC_REQ_CONFIDENTIALITY
@@ -57,6 +61,8 @@ void fuzz_end_init(struct fuzz_end *end, bool server, struct fuzz_input *input)
 
     fuzz_end_init_plain(end, server ? fuzz_server(kind) : fuzz_client(kind), server);
     end->shape.flags = choose_flags(server, flags);
+    end->shape.key = (flags & 0x10) != 0;
+    end->shape.early = (flags & 0x20) != 0 && !server;
     end->shape.in = (uint8_t)(shape % FUZZ_INS);
     end->shape.out = (uint8_t)(shape / FUZZ_INS % FUZZ_OUTS);
     end->shape.out_size = (uint16_t)(size * 16);
@@ -80,7 +86,7 @@ void fuzz_end_free(struct fuzz_end *end)
 /* ---- a leg's buffers ---- */
 
 struct leg {
-    SecBuffer in[5], out[2];
+    SecBuffer in[8], out[2];
     ULONG in_count, out_count;
     ULONG room; /* of the TOKEN of the output, 0: allocated */
     SEC_FLAGS wide;
@@ -104,6 +110,12 @@ static void make_input(struct leg *leg, struct fuzz_end *end)
         add_in(leg, SECBUFFER_PKG_PARAMS | SECBUFFER_READONLY, "odd", 3);
     if (end->shape.alpn && !end->has_context)
         add_in(leg, SECBUFFER_APPLICATION_PROTOCOLS, end->shape.alpn, end->shape.alpn_size);
+    if (end->shape.key && !end->has_context) {
+        add_in(leg, SECBUFFER_PRESHARED_KEY, key, sizeof(key));
+        add_in(leg, SECBUFFER_PRESHARED_KEY_IDENTITY, identity, sizeof(identity));
+    }
+    if (end->shape.early && !end->has_context)
+        add_in(leg, SECBUFFER_DATA, "early", 5);
     peer_push(&leg->input, end->in.bytes, end->in.len);
 }
 

@@ -140,6 +140,7 @@ static void acquire(CredHandle *credential, bool server, DWORD protocols, DWORD 
 {
     PCCERT_CONTEXT context = certificate ? peer_certificate(certificate) : NULL;
     PCCERT_CONTEXT root = roots ? peer_certificate(roots) : NULL;
+    OsspiTlsOptions options = {.cbSize = sizeof(options), .flags = OSSPI_TLS_EARLY_DATA};
     SCHANNEL_CRED auth = {
         .dwVersion = SCHANNEL_CRED_VERSION,
         .cCreds = context ? 1 : 0,
@@ -155,6 +156,10 @@ static void acquire(CredHandle *credential, bool server, DWORD protocols, DWORD 
                                   server ? SECPKG_CRED_INBOUND : SECPKG_CRED_OUTBOUND, NULL, &auth,
                                   NULL, NULL, credential, NULL),
         SEC_E_OK);
+    if (protocols & SP_PROT_TLS1_3) /* these alone */
+        TEST_REQUIRE_EQUAL(SetCredentialsAttributesA(credential, OSSPI_CRED_ATTR_TLS_OPTIONS,
+                                                     &options, sizeof(options)),
+                           SEC_E_OK);
     CertFreeCertificateContext(context);
     CertFreeCertificateContext(root);
     if (auth.hRootStore)

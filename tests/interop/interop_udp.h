@@ -19,7 +19,7 @@ struct interop_udp {
     struct interop_process *peer; /* to listen to */
     int fd;                       /* never blocks; -1: closed */
     bool known;                   /* the socket is connected to the peer's */
-    unsigned lost;                /* of so many datagrams of ours one is lost; 0: none */
+    uint32_t lost;                /* bit n: our datagram n is lost, counted from 0 */
     unsigned sent;                /* datagrams of this connection */
     struct peer_stream plain;     /* opened data */
 };

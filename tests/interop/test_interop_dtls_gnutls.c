@@ -15,6 +15,7 @@
 #define READY          "Handshake was completed"
 #define SMALL_MTU      "300"
 #define SMALL_MTU_OURS 200u
+#define LOST           0x0032u /* of our datagrams: the second, the fifth, the sixth */
 
 struct meeting {
     struct interop_process program;
@@ -73,8 +74,8 @@ static void client_with(const struct datagram_setup *setup, const char *priority
     start_server(&meeting, setup, priority, extra);
     meet_server(&meeting);
     echo(&meeting);
-    meeting.udp.end->library->close(meeting.udp.end);
-    INTEROP_UDP_UNTIL(&meeting.udp, meeting.udp.end->closed);
+    meeting.udp.end->library->close(meeting.udp.end); /* it does not answer, but says so */
+    INTEROP_UDP_UNTIL(&meeting.udp, interop_said(&meeting.program, "EOF"));
     stop(&meeting);
 }
 
@@ -124,11 +125,12 @@ static void client_loses_datagrams(const struct peer_form *form)
     struct datagram_setup setup = setup_of(form);
     struct meeting meeting;
 
+    if (form != PEER_SYNC)
+        return; /* each timer takes a second */
     setup.mtus[0] = SMALL_MTU_OURS;
     start_server(&meeting, &setup, PRIORITY, extra);
-    meeting.udp.lost = 4;
+    meeting.udp.lost = LOST;
     meet_server(&meeting);
-    meeting.udp.lost = 0;
     echo(&meeting);
     stop(&meeting);
 }
@@ -208,14 +210,15 @@ static void server_loses_datagrams(const struct peer_form *form)
     struct datagram_setup setup = setup_of(form);
     struct meeting meeting;
 
+    if (form != PEER_SYNC)
+        return;
     setup.mtus[1] = SMALL_MTU_OURS;
     interop_udp_open(&meeting.udp, true, &setup, &meeting.program);
-    meeting.udp.lost = 4;
+    meeting.udp.lost = LOST;
     interop_gnutls_cli(&meeting.program, interop_udp_listen(&meeting.udp), "ca", PEER_TARGET,
                        PRIORITY, words);
     interop_udp_handshake(&meeting.udp);
     INTEROP_UDP_UNTIL(&meeting.udp, interop_said(&meeting.program, READY));
-    meeting.udp.lost = 0;
     exchange(&meeting);
     stop(&meeting);
 }

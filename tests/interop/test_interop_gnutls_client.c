@@ -4,6 +4,7 @@
  * Our server against gnutls-cli: handshakes, data, ALPN, KeyUpdate, a client that wants to
  * renegotiate, resumption, client certificates, clients that refuse us, and the end.
  */
+#include <opensspi.h>
 #include <unistd.h>
 
 #include "interop_gnutls.h"
@@ -254,6 +255,37 @@ static void renegotiation_is_declined(const struct peer_form *form)
     stop(&meeting);
 }
 
+/* Both sides begin one in turn. */
+static void renegotiation_where_it_is_allowed(const struct peer_form *form)
+{
+    OsspiTlsOptions options = {.cbSize = sizeof(options), .flags = OSSPI_TLS_RENEGOTIATION};
+    struct meeting meeting;
+
+    start(&meeting, form, "server");
+    TEST_REQUIRE_EQUAL(SetCredentialsAttributesA(&meeting.wire.end.credential,
+                                                 OSSPI_CRED_ATTR_TLS_OPTIONS, &options,
+                                                 sizeof(options)),
+                       SEC_E_OK);
+    meet(&meeting, versions[0], NULL);
+    for (int i = 0; i < 4; i++) {
+        interop_exchange(&meeting.wire, 100);
+        end_line(&meeting.wire);
+        if (i % 2 == 0) {
+            interop_command(&meeting.wire, "^renegotiate^");
+        } else {
+            TEST_REQUIRE_EQUAL(peer_step(&meeting.wire.end, &meeting.wire.net),
+                               SEC_I_CONTINUE_NEEDED);
+            interop_flush(&meeting.wire);
+        }
+        INTEROP_UNTIL(&meeting.wire, meeting.wire.in_leg || meeting.wire.eof);
+        INTEROP_UNTIL(&meeting.wire, !meeting.wire.in_leg || meeting.wire.eof);
+        TEST_REQUIRE_EQUAL(meeting.wire.failure, SEC_E_OK);
+        interop_flush(&meeting.wire);
+    }
+    interop_exchange(&meeting.wire, 20000);
+    stop(&meeting);
+}
+
 /* gnutls-cli --resume ends its first connection at once and makes a second one. */
 static void client_resumes(const struct peer_form *form)
 {
@@ -398,6 +430,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(no_common_alpn_is_refused),
     PEER_CASE(key_update_by_client),
     PEER_CASE(renegotiation_is_declined),
+    PEER_CASE(renegotiation_where_it_is_allowed),
     PEER_CASE(client_resumes),
     PEER_CASE(client_certificate),
     PEER_CASE(untrusted_client_certificate_is_refused),

@@ -46,6 +46,7 @@ struct datagram_setup {
     enum datagram_suite suite;   /* of a foreign end */
     bool rsa;                    /* the server's certificate, and the client's */
     bool client_certificate;
+    bool asks; /* for a certificate: the server, in vain */
     unsigned mtus[2];
     const struct peer_form *form; /* of our ends; NULL: drawn */
     uint16_t srtp[3];             /* profiles that our ends offer or take, up to 0 */
@@ -173,7 +174,7 @@ struct datagram_run {
 
 struct datagram_counts {
     uint64_t connections, resumed, gone, stuck, sent, lost, late, doubled, replayed, damaged,
-        foreign, mangled, retransmissions, written, arrived, records, dropped;
+        foreign, mangled, retransmissions, written, arrived, records, dropped, told;
 };
 extern struct datagram_counts datagram_counts;
 

@@ -173,6 +173,8 @@ static void begin(struct datagram_end *end)
                            0);
         if (setup->client_certificate)
             gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUIRE);
+        else if (setup->asks)
+            gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
         return;
     }
     if (shared->session.data)
@@ -254,9 +256,6 @@ static uint64_t timer(struct datagram_end *end)
 static void expired(struct datagram_end *end)
 {
     datagram_counts.retransmissions++;
-    if (getenv("DT"))
-        fprintf(stderr, "%lu expired %d\n", datagram_now(),
-                gnutls_dtls_get_timeout(session_of(end)->tls));
     session_of(end)->rests_until = datagram_now() + LEAST_PAUSE_MS;
     shake_hands(end);
 }

@@ -6,8 +6,9 @@
  *
  * What is not protected yet anybody can change, and no DTLS end can tell: so damage in the clear is
  * limited to headers of records, and to the end being cut off, and foreign datagrams are protected
- * ones, or none at all. That ends no handshake of ours; the foreign ends, whose windows close at a
- * wrong number, get less of it. With "mangles" there is no limit, and a handshake may fail.
+ * ones, alerts, or none at all (and anything, once our end is up). That ends nothing of ours; the
+ * foreign ends, whose windows close at a wrong number, get less of it. With "mangles" there is no
+ * limit, and a handshake may fail.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -202,17 +203,33 @@ static void send_forged(struct datagram_run *run, bool to_server)
     datagram_counts.mangled++;
 }
 
+/* Anybody can say that something is wrong. */
+static void send_alert(struct datagram_run *run, bool to_server)
+{
+    uint8_t alert[HEADER + 2] = {21, 0xFE, 0xFD};
+
+    alert[10] = (uint8_t)datagram_pick(run, 16);
+    alert[12] = 2;
+    alert[HEADER] = (uint8_t)(1 + datagram_pick(run, 2));
+    alert[HEADER + 1] = (uint8_t)(datagram_pick(run, 4) == 0 ? 0 : datagram_pick(run, 121));
+    enqueue(run, to_server, alert, sizeof(alert), 0);
+}
+
 static void send_foreign(struct datagram_run *run, bool to_server)
 {
     const struct datagram_line *line = &run->line;
     const struct datagram *one;
+    const struct datagram_end *end = &run->ends[to_server];
+    const bool ours = end->library == &datagram_ours;
 
-    if (may_mangle(run, to_server) && datagram_pick(run, 2) == 0) {
+    if ((may_mangle(run, to_server) || (ours && end->up)) && datagram_pick(run, 2) == 0) {
         send_forged(run, to_server);
+    } else if (ours && datagram_pick(run, 3) == 0) {
+        send_alert(run, to_server);
     } else if (line->stranger_count[!to_server] > 0 && datagram_pick(run, 4) > 0) {
         one = pick_of(run, line->strangers[!to_server], line->stranger_count[!to_server]);
         enqueue(run, to_server, one->bytes, one->len, 0);
-    } else if (!run->ends[to_server].library->frail) {
+    } else if (!end->library->frail) {
         send_noise(run, to_server);
     }
     datagram_counts.foreign++;

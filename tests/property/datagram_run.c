@@ -125,12 +125,6 @@ static void arrive(struct datagram_run *run, const struct datagram *one)
     uint8_t *bytes = malloc(one->len + !one->len); /* exactly as many, for a sanitizer */
 
     TEST_REQUIRE(bytes != NULL);
-    if (getenv("DT") && !run->ends[one->to_server].failed) {
-        fprintf(stderr, "%lu to %s:", datagram_now(), one->to_server ? "server" : "client");
-        for (size_t i = 0; i < one->len && i < 26; i++)
-            fprintf(stderr, "%02x", one->bytes[i]);
-        fprintf(stderr, " %zu\n", one->len);
-    }
     memcpy(bytes, one->bytes, one->len);
     if (!end->failed)
         end->library->receive(end, bytes, one->len);
@@ -355,8 +349,6 @@ bool datagram_connect(struct datagram_run *run, const struct datagram_plan *plan
     bool fine;
 
     run->number++;
-    if (getenv("DT"))
-        fprintf(stderr, "--- %d mangles %d resumes\n", plan->mangles, plan->resumes);
     fine = connect_once(run, plan);
     if (fine)
         datagram_counts.connections++;

@@ -20,6 +20,8 @@ static void end(struct foreign *foreign)
     foreign->library->end(foreign);
     peer_clear(&foreign->in);
     peer_clear(&foreign->out);
+    peer_clear(&foreign->early);
+    foreign->early_done = foreign->early_taken = false;
     foreign->alert = 0;
 }
 

@@ -29,7 +29,18 @@ struct foreign_setup {
     bool tls13;
     bool mac_then_encrypt; /* of the CBC suite: as before RFC 7366 */
     size_t padding;        /* TLS 1.3: so many bytes behind each message, as far as it goes */
+    /* For test_property_flows; all zero is the plain end. */
+    bool later;              /* TLS 1.2: it renegotiates; TLS 1.3: asks, or lets itself be asked */
+    bool session_ids;        /* TLS 1.2: sessions without tickets */
+    bool returns;            /* client: offers the session that it had */
+    const char *certificate; /* client: what it shows when asked; NULL: nothing */
+    bool early;              /* TLS 1.3: a server takes early data, a client may send some */
+    const void *psk; /* FOREIGN_IDENTITY's, which takes the place of certificates; or NULL */
+    size_t psk_len;
 };
+
+#define FOREIGN_MAX_EARLY 4000u /* bytes that a server takes */
+#define FOREIGN_IDENTITY  "somebody"
 
 /** What reading has found. */
 enum foreign_news {
@@ -62,6 +73,9 @@ struct foreign_library {
                    size_t context_len, uint8_t *out, size_t out_len);
     bool (*unique)(struct foreign *foreign, uint8_t *out, size_t size, size_t *ret_len);
     bool (*resumed)(struct foreign *foreign);
+    bool (*ask)(struct foreign *foreign);
+    bool (*busy)(const struct foreign *foreign);
+    size_t (*shown)(struct foreign *foreign, uint8_t *der, size_t size);
 };
 
 extern const struct foreign_library foreign_openssl, foreign_gnutls;
@@ -74,6 +88,11 @@ struct foreign {
     struct peer_stream in, out; /* not yet read by it; not yet taken from it */
     const char *words;          /* of FOREIGN_FAILED: what the library says */
     uint8_t alert; /* of FOREIGN_WARNED and FOREIGN_FAILED: received; 0 if there was none */
+    bool asks;     /* server: the next full handshakes ask for a certificate */
+    struct peer_stream early; /* client: to be sent with the first flight; server: received */
+    bool early_done;          /* they were given to the library, or have all come */
+    bool early_taken;         /* client: the server has taken them */
+    int doing;                /* GnuTLS: the handshake that is under way */
 };
 
 void foreign_open(struct foreign *foreign, const struct foreign_setup *setup);
@@ -115,6 +134,24 @@ static inline bool foreign_ticket(struct foreign *foreign)
 static inline bool foreign_renegotiate(struct foreign *foreign)
 {
     return foreign->library->renegotiate(foreign);
+}
+
+/** TLS 1.3 server: asks for a certificate after the handshake. */
+static inline bool foreign_ask(struct foreign *foreign)
+{
+    return foreign->library->ask(foreign);
+}
+
+/** In the middle of a handshake. */
+static inline bool foreign_busy(const struct foreign *foreign)
+{
+    return foreign->library->busy(foreign);
+}
+
+/** The certificate that the other end has shown; 0: none. */
+static inline size_t foreign_shown(struct foreign *foreign, uint8_t *der, size_t size)
+{
+    return foreign->library->shown(foreign, der, size);
 }
 
 static inline bool foreign_warn(struct foreign *foreign, uint8_t description)

@@ -40,6 +40,68 @@ static void limit_to_suite(SSL_CTX *ctx, const struct foreign_setup *setup)
         TEST_REQUIRE(SSL_CTX_set_cipher_list(ctx, tls12[setup->suite]) == 1);
 }
 
+static int accept_any(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1;
+}
+
+static unsigned int psk_of_client(SSL *ssl, const char *hint, char *identity, unsigned int size,
+                                  unsigned char *psk, unsigned int psk_size)
+{
+    const struct session *session = SSL_get_app_data(ssl);
+    const struct foreign_setup *setup = &session->owner->setup;
+
+    (void)hint;
+    TEST_REQUIRE(size >= sizeof(FOREIGN_IDENTITY) && psk_size >= setup->psk_len);
+    memcpy(identity, FOREIGN_IDENTITY, sizeof(FOREIGN_IDENTITY));
+    memcpy(psk, setup->psk, setup->psk_len);
+    return (unsigned int)setup->psk_len;
+}
+
+static unsigned int psk_of_server(SSL *ssl, const char *identity, unsigned char *psk,
+                                  unsigned int psk_size)
+{
+    const struct session *session = SSL_get_app_data(ssl);
+    const struct foreign_setup *setup = &session->owner->setup;
+
+    if (strcmp(identity, FOREIGN_IDENTITY) != 0)
+        return 0;
+    TEST_REQUIRE(psk_size >= setup->psk_len);
+    memcpy(psk, setup->psk, setup->psk_len);
+    return (unsigned int)setup->psk_len;
+}
+
+/* What only the flows want. */
+static void set_flows(SSL_CTX *ctx, const struct foreign_setup *setup)
+{
+    char path[512];
+
+    if (setup->later)
+        SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+    if (setup->later && !setup->server)
+        SSL_CTX_set_post_handshake_auth(ctx, 1);
+    if (setup->early)
+        TEST_REQUIRE(SSL_CTX_set_max_early_data(ctx, FOREIGN_MAX_EARLY) == 1);
+    if (setup->session_ids)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    if (setup->certificate) {
+        peer_path(setup->certificate, ".pem", path, sizeof(path));
+        TEST_REQUIRE(SSL_CTX_use_certificate_chain_file(ctx, path) == 1);
+        peer_path(setup->certificate, ".key", path, sizeof(path));
+        TEST_REQUIRE(SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) == 1);
+    }
+    if (!setup->psk)
+        return;
+    SSL_CTX_set_psk_client_callback(ctx, psk_of_client);
+    SSL_CTX_set_psk_server_callback(ctx, psk_of_server);
+    if (!setup->tls13)
+        TEST_REQUIRE(SSL_CTX_set_cipher_list(ctx, setup->suite == FOREIGN_AES_128_GCM
+                                                      ? "PSK-AES128-GCM-SHA256"
+                                                      : "ECDHE-PSK-CHACHA20-POLY1305") == 1);
+}
+
 static void *share_new(const struct foreign_setup *setup)
 {
     const int version = setup->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -50,13 +112,14 @@ static void *share_new(const struct foreign_setup *setup)
     TEST_REQUIRE(SSL_CTX_set_min_proto_version(ctx, version) == 1);
     TEST_REQUIRE(SSL_CTX_set_max_proto_version(ctx, version) == 1);
     limit_to_suite(ctx, setup);
+    set_flows(ctx, setup);
     if (setup->mac_then_encrypt)
         SSL_CTX_set_options(ctx, SSL_OP_NO_ENCRYPT_THEN_MAC);
     if (setup->padding > 0) {
         SSL_CTX_set_record_padding_callback(ctx, pad);
         SSL_CTX_set_record_padding_callback_arg(ctx, (void *)(uintptr_t)setup->padding);
     }
-    if (setup->server) {
+    if (setup->server && !setup->psk) {
         TEST_REQUIRE(SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"test", 4) == 1);
         peer_path("server", ".pem", path, sizeof(path));
         TEST_REQUIRE(SSL_CTX_use_certificate_chain_file(ctx, path) == 1);
@@ -68,6 +131,7 @@ static void *share_new(const struct foreign_setup *setup)
 
 static void share_free(void *share)
 {
+    SSL_SESSION_free(SSL_CTX_get_app_data(share));
     SSL_CTX_free(share);
 }
 
@@ -99,6 +163,10 @@ static void begin(struct foreign *foreign)
         SSL_set_accept_state(session->ssl);
     else
         SSL_set_connect_state(session->ssl);
+    if (foreign->setup.returns && SSL_CTX_get_app_data(foreign->share))
+        TEST_REQUIRE(SSL_set_session(session->ssl, SSL_CTX_get_app_data(foreign->share)) == 1);
+    if (foreign->asks)
+        SSL_set_verify(session->ssl, SSL_VERIFY_PEER, accept_any);
     foreign->session = session;
 }
 
@@ -106,6 +174,12 @@ static void end(struct foreign *foreign)
 {
     struct session *session = foreign->session;
 
+    if (session && foreign->setup.returns &&
+        SSL_SESSION_is_resumable(SSL_get_session(session->ssl))) {
+        SSL_SESSION_free(SSL_CTX_get_app_data(foreign->share));
+        TEST_REQUIRE(SSL_CTX_set_app_data(foreign->share, SSL_get1_session(session->ssl)) == 1);
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     if (session)
         SSL_free(session->ssl);
     OPENSSL_free(session);
@@ -134,9 +208,47 @@ static void after(struct foreign *foreign)
         peer_push(&foreign->out, bytes, (size_t)len);
 }
 
+static void send_early(struct foreign *foreign, SSL *ssl)
+{
+    const SSL_SESSION *session = SSL_get0_session(ssl);
+    size_t len = 0;
+
+    if (!foreign->early_done && session && SSL_SESSION_get_max_early_data(session) > 0 &&
+        foreign->early.len > 0)
+        TEST_REQUIRE(SSL_write_early_data(ssl, foreign->early.bytes, foreign->early.len, &len) ==
+                     1);
+    foreign->early_done = true;
+}
+
+/* Before they are over no step of the handshake may be made in another way. */
+static void receive_early(struct foreign *foreign, SSL *ssl)
+{
+    uint8_t data[1000];
+    size_t len = 0;
+    int status = SSL_READ_EARLY_DATA_SUCCESS;
+
+    while (!foreign->early_done && status == SSL_READ_EARLY_DATA_SUCCESS) {
+        status = SSL_read_early_data(ssl, data, sizeof(data), &len);
+        peer_push(&foreign->early, data, status == SSL_READ_EARLY_DATA_SUCCESS ? len : 0);
+        foreign->early_done = status == SSL_READ_EARLY_DATA_FINISH;
+    }
+}
+
 static bool handshake(struct foreign *foreign)
 {
-    const bool done = SSL_do_handshake(before(foreign)) == 1;
+    SSL *ssl = before(foreign);
+
+    if (foreign->setup.early && foreign->setup.server)
+        receive_early(foreign, ssl);
+    else if (foreign->setup.early)
+        send_early(foreign, ssl);
+    if (foreign->setup.early && !foreign->early_done) {
+        after(foreign);
+        return false;
+    }
+    const bool done = SSL_do_handshake(ssl) == 1;
+
+    foreign->early_taken = SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
 
     after(foreign);
     return done;
@@ -211,10 +323,43 @@ static bool renegotiate(struct foreign *foreign)
 
     if (foreign->setup.tls13)
         return false;
+    if (foreign->asks)
+        SSL_set_verify(ssl, SSL_VERIFY_PEER, accept_any);
     TEST_REQUIRE(SSL_renegotiate(ssl) == 1);
     (void)SSL_do_handshake(ssl);
+    ERR_clear_error();
     after(foreign);
     return true;
+}
+
+static bool ask(struct foreign *foreign)
+{
+    SSL *ssl = before(foreign);
+
+    if (!foreign->setup.tls13 || !foreign->setup.server)
+        return false;
+    if (SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE)
+        return false; /* it owes a KeyUpdate, and would forget the request over it */
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE, accept_any);
+    TEST_REQUIRE(SSL_verify_client_post_handshake(ssl) == 1);
+    TEST_REQUIRE(SSL_do_handshake(ssl) == 1);
+    after(foreign);
+    return true;
+}
+
+static bool busy(const struct foreign *foreign)
+{
+    return SSL_in_init(((const struct session *)foreign->session)->ssl) != 0;
+}
+
+static size_t shown(struct foreign *foreign, uint8_t *der, size_t size)
+{
+    X509 *certificate = SSL_get0_peer_certificate(((struct session *)foreign->session)->ssl);
+
+    if (!certificate)
+        return 0;
+    TEST_REQUIRE(i2d_X509(certificate, NULL) <= (int)size);
+    return (size_t)i2d_X509(certificate, &der);
 }
 
 static bool warn(struct foreign *foreign, uint8_t description)
@@ -274,4 +419,7 @@ const struct foreign_library foreign_openssl = {
     .export = export_key,
     .unique = unique,
     .resumed = resumed,
+    .ask = ask,
+    .busy = busy,
+    .shown = shown,
 };

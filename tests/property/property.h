@@ -105,6 +105,8 @@ void property_drain(struct property *run);
 void property_facts_take(struct property *run);
 /** One of them, drawn, is still the same; or the peer exports the same key. */
 void property_facts_check(struct property *run);
+/** The peer exports the same key. */
+void property_export_check(struct property *run);
 
 /* ---- whole runs ---- */
 

@@ -98,6 +98,15 @@ static void end_issuers(void *answer)
         free_buffer(list->aIssuers);
 }
 
+static void end_early(void *answer)
+{
+    OsspiEarlyData *early = answer;
+
+    read_bytes(early->pvData, early->cbData);
+    if (early->pvData)
+        free_buffer(early->pvData);
+}
+
 static const struct {
     ULONG attribute, size;
     void (*end)(void *answer);
@@ -120,6 +129,7 @@ static const struct {
     {SECPKG_ATTR_KEYING_MATERIAL, sizeof(SecPkgContext_KeyingMaterial), end_keying},
     {SECPKG_ATTR_ISSUER_LIST_EX, sizeof(SecPkgContext_IssuerListInfoEx), end_issuers},
     {SECPKG_ATTR_CERT_CHECK_RESULT, sizeof(SecPkgContext_CertificateValidationResult), end_nothing},
+    {OSSPI_ATTR_EARLY_DATA, sizeof(OsspiEarlyData), end_early},
 };
 
 const size_t context_look_count = sizeof(attributes) / sizeof(attributes[0]);

@@ -219,8 +219,8 @@ SECURITY_STATUS dtls_handshake(struct dtls_pair *pair)
             return status;
     }
     for (int i = 0; i < 500 && !(pair->client.done && pair->server.done); i++) {
-        struct dtls_end *end = pair->server.in.count > 0 && !pair->server.done ? &pair->server
-                                                                                : &pair->client;
+        struct dtls_end *end =
+            pair->server.in.count > 0 && !pair->server.done ? &pair->server : &pair->client;
         SECURITY_STATUS status;
 
         if (end->in.count == 0)

@@ -22,14 +22,14 @@ struct dtls_queue {
 struct dtls_end {
     struct peer_end end; /* its stream is not used */
     struct dtls_queue in;
-    USHORT mtu;               /* given on the first leg; 0: none */
-    const void *srtp;         /* a SEC_SRTP_PROTECTION_PROFILES, or NULL */
+    USHORT mtu;       /* given on the first leg; 0: none */
+    const void *srtp; /* a SEC_SRTP_PROTECTION_PROFILES, or NULL */
     ULONG srtp_size;
-    const char *address;      /* of the client, for a server's legs; NULL: no buffer */
-    bool done;                /* established */
-    size_t out_size;          /* room for a token; 0: enough */
-    ULONG extra;              /* of the last leg */
-    SECURITY_STATUS status;   /* of the last leg, or DecryptMessage */
+    const char *address;    /* of the client, for a server's legs; NULL: no buffer */
+    bool done;              /* established */
+    size_t out_size;        /* room for a token; 0: enough */
+    ULONG extra;            /* of the last leg */
+    SECURITY_STATUS status; /* of the last leg, or DecryptMessage */
 };
 
 struct dtls_pair {

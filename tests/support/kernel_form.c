@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * The calls of a driver; see kernel_form.h. The callback's last act is to set the event, after which
- * whoever has waited frees everything that the call was given.
+ * The calls of a driver; see kernel_form.h. The callback's last act is to set the event, after
+ * which whoever has waited frees everything that the call was given.
  */
 #define SECURITY_KERNEL
 #include <security.h>

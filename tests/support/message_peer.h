@@ -20,6 +20,8 @@ enum message_level { MESSAGE_INITIAL, MESSAGE_HANDSHAKE, MESSAGE_APPLICATION };
 #define MESSAGE_MASK   0xA7u
 #define MESSAGE_SECRET (sizeof(SEC_TRAFFIC_SECRETS) + 64)
 #define MESSAGE_OUT    24576u
+/* The longest extension that can be sent. */
+#define MESSAGE_EXTENSION 16384u
 
 struct message_secret {
     size_t len;        /* 0: not known */
@@ -37,9 +39,9 @@ struct message_extension {
 };
 
 struct message_end {
-    struct peer_end peer;                     /* credential, context, target, flags, alpn */
-    struct peer_stream in[MESSAGE_LEVELS];    /* what the other end has sent */
-    enum message_level reads, writes;         /* by the secrets that came */
+    struct peer_end peer;                          /* credential, context, target, flags, alpn */
+    struct peer_stream in[MESSAGE_LEVELS];         /* what the other end has sent */
+    enum message_level reads, writes;              /* by the secrets that came */
     struct message_secret keys[2][MESSAGE_LEVELS]; /* [0]: to read, [1]: to write */
     size_t total, handshake_at, application_at;    /* offsets in all that was put out */
     struct message_extension extension;
@@ -47,17 +49,18 @@ struct message_end {
     uint8_t room[1024];
     uint8_t alert[2];
     bool alerted;
-    bool legacy_alert; /* an EMPTY buffer for alerts, as older callers have it */
+    bool legacy_alert;     /* an EMPTY buffer for alerts, as older callers have it */
     size_t out_size;       /* room for the token */
     size_t extension_size; /* room for an extension in memory of its own; 0: the input's memory */
     unsigned secret_count; /* buffers for secrets, 4 at most, and bytes in each */
     size_t secret_size;
-    bool grow; /* what is too small or too few grows, and the leg is made again */
+    bool grow;            /* what is too small or too few grows, and the leg is made again */
     const void *supplied; /* CredHandle *: goes on with it where a certificate is wanted */
     bool anonymous;       /* ... or without one */
+    bool overlap;         /* the token goes into the input's memory as well */
     bool records;         /* TLS records in one stream, for extensions in stream mode */
     bool done;
-    uint8_t secrets[4 * MESSAGE_SECRET]; /* never cleared but for the secrets' bytes */
+    _Alignas(8) uint8_t secrets[4 * MESSAGE_SECRET]; /* never cleared but for the secrets' bytes */
     unsigned legs, retries, extension_retries, secret_retries, asked;
 };
 
@@ -85,5 +88,8 @@ SECURITY_STATUS message_step(struct message_end *end, struct message_end *to);
 SECURITY_STATUS message_handshake(struct message_pair *pair);
 /** The same, or the test ends; both have the same secrets then. */
 void message_connect(struct message_pair *pair);
+/** Credentials, handshake with extensions, a ticket, and all of it freed: the first failure, after
+ * which nothing more is tried. For tests in which there is no memory. */
+SECURITY_STATUS message_walk(const struct peer_form *form);
 
 #endif

@@ -105,11 +105,14 @@ bool later_settle(struct later_reader *a, struct later_reader *b)
 bool later_shown(struct peer_end *end, const char *name)
 {
     PCCERT_CONTEXT seen = NULL;
+    SECURITY_STATUS status;
 
     if (name)
         return shown_is(end, name);
-    return QueryContextAttributesA(&end->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &seen) ==
-           SEC_E_NO_CREDENTIALS;
+    status = QueryContextAttributesA(&end->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &seen);
+    if (status == SEC_E_OK)
+        CertFreeCertificateContext(seen);
+    return status == SEC_E_NO_CREDENTIALS;
 }
 
 static void export_keying(struct peer_end *end, uint8_t out[32])

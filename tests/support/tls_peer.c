@@ -164,6 +164,8 @@ struct peer_leg peer_leg_of(struct peer_end *end, const void *bytes, size_t len,
     if (end->alpn && !end->has_context)
         leg.in[leg.in_count++] =
             (SecBuffer){end->alpn_size, SECBUFFER_APPLICATION_PROTOCOLS, (void *)end->alpn};
+    for (ULONG i = 0; i < end->more_count && !end->has_context; i++)
+        leg.in[leg.in_count++] = end->more[i];
     return leg;
 }
 

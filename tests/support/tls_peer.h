@@ -102,6 +102,8 @@ struct peer_end {
     ULONG flags;           /* of each leg */
     const void *alpn;      /* a SEC_APPLICATION_PROTOCOLS, first leg only, or NULL */
     ULONG alpn_size;
+    const SecBuffer *more; /* further buffers of the first leg, or NULL */
+    ULONG more_count;      /* at most 3 */
     ULONG attributes; /* of the last leg */
     TimeStamp expiry;
     SecPkgContext_StreamSizes sizes; /* once established */
@@ -129,7 +131,7 @@ void peer_close(struct peer_pair *pair);
 
 /** One leg with every argument in sight; the streams of the end are not touched. */
 struct peer_leg {
-    SecBuffer in[4], out[4];
+    SecBuffer in[8], out[4];
     ULONG in_count, out_count;
     bool no_in, no_out; /* NULL instead of a descriptor */
     PCredHandle credential;

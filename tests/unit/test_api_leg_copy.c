@@ -7,6 +7,7 @@
 #include "support/failing_alloc.h"
 #include "support/test_util.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "api/leg_copy.h"
@@ -55,6 +56,40 @@ static void copy_shares_nothing_with_the_caller(void **state)
     assert_memory_equal(&leg, &before, sizeof(leg));
 }
 
+static uint8_t key[2 + 4] = {4, 0, 's', 'e', 'c', 'r'};
+static bool seen_key; /* in memory that was freed */
+
+static void look_for_key(void *memory)
+{
+    seen_key =
+        seen_key || (memory && memmem(memory, malloc_usable_size(memory), key + 2, 4) != NULL);
+}
+
+/* Further kinds of input are copied, come back as they were, and are wiped. */
+static void copies_of_a_key_and_early_data_are_wiped(void **state)
+{
+    SecBuffer in[] = {{0, SECBUFFER_EMPTY, NULL},
+                      {sizeof(key), SECBUFFER_PRESHARED_KEY, key},
+                      {5, SECBUFFER_DATA, (void *)(uintptr_t) "early"}};
+    struct osspi_buffers view = {3, in}, none = {0, NULL};
+    struct osspi_leg_copy *copy;
+    SecBuffer before[3];
+
+    (void)state;
+    memcpy(before, in, sizeof(in));
+    assert_int_equal(osspi_leg_copy_new(&view, &none, false, &copy), SEC_E_OK);
+    assert_ptr_not_equal(view.items[1].pvBuffer, key);
+    assert_memory_equal(view.items[1].pvBuffer, key, sizeof(key));
+    assert_memory_equal(view.items[2].pvBuffer, "early", 5);
+    osspi_leg_copy_publish(copy, SEC_E_OK);
+    assert_memory_equal(in, before, sizeof(in));
+    seen_key = false;
+    failing_alloc_watch_free(look_for_key);
+    osspi_leg_copy_free(copy);
+    failing_alloc_watch_free(NULL);
+    assert_false(seen_key);
+}
+
 static void publish_writes_supplied_memory_and_input_marks(void **state)
 {
     struct leg leg;
@@ -81,6 +116,32 @@ static void publish_writes_supplied_memory_and_input_marks(void **state)
     /* Without memory of the caller's, what the package allocated is handed over. */
     assert_memory_equal(leg.out[1].pvBuffer, "alert", 5);
     assert_int_equal(osspi_context_buffer_free(leg.out[1].pvBuffer), SEC_E_OK);
+}
+
+/* A datagram leg's buffers: an EXTRA that goes in is the caller's address, and stays it. */
+static void input_of_datagrams_survives(void **state)
+{
+    char address[] = "address", mtu[] = {1, 2};
+    SecBuffer in[] = {{7, SECBUFFER_TOKEN, address},
+                      {0, SECBUFFER_EMPTY, NULL},
+                      {7, SECBUFFER_EXTRA, address},
+                      {2, SECBUFFER_DTLS_MTU, mtu},
+                      {2, SECBUFFER_SRTP_PROTECTION_PROFILES, mtu}};
+    struct osspi_buffers in_view = {5, in}, out_view = {0};
+    struct osspi_leg_copy *copy;
+
+    (void)state;
+    assert_int_equal(osspi_leg_copy_new(&in_view, &out_view, false, &copy), SEC_E_OK);
+    for (size_t i = 2; i < 5; i++) {
+        assert_ptr_not_equal(in_view.items[i].pvBuffer, in[i].pvBuffer);
+        assert_memory_equal(in_view.items[i].pvBuffer, in[i].pvBuffer, in[i].cbBuffer);
+    }
+    assert_true(osspi_buffers_put(&in_view, &in_view.items[0], SECBUFFER_EXTRA, 4, NULL));
+    osspi_leg_copy_publish(copy, SEC_E_OK);
+    osspi_leg_copy_free(copy);
+    assert_true(in[1].BufferType == SECBUFFER_EXTRA && in[1].cbBuffer == 4 && !in[1].pvBuffer);
+    assert_true(in[2].BufferType == SECBUFFER_EXTRA && in[2].pvBuffer == address);
+    assert_true(in[3].pvBuffer == mtu && in[4].pvBuffer == mtu && mtu[1] == 2);
 }
 
 static void publish_hands_allocated_memory_over(void **state)
@@ -145,6 +206,37 @@ static void publish_of_a_needed_size_copies_nothing(void **state)
     assert_string_equal(leg.output, "before ");
 }
 
+/* Room for an extension in the memory of the input, and secrets: what was written goes there, and
+ * where nothing was written the input stays as it is. */
+static void outputs_may_lie_in_the_input(void **state)
+{
+    for (int written = 0; written < 2; written++) {
+        char memory[8] = "request", secret[8] = "stale  ";
+        SecBuffer in = {7, SECBUFFER_TOKEN, memory};
+        SecBuffer out[] = {{7, SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION, memory},
+                           {7, SECBUFFER_TRAFFIC_SECRETS, secret}};
+        struct osspi_buffers in_view = {1, &in}, out_view = {2, out};
+        struct osspi_leg_copy *copy;
+
+        (void)state;
+        assert_int_equal(osspi_leg_copy_new(&in_view, &out_view, false, &copy), SEC_E_OK);
+        assert_ptr_not_equal(out_view.items[0].pvBuffer, in_view.items[0].pvBuffer);
+        if (written) {
+            assert_int_equal(osspi_buffer_give(&out_view.items[0],
+                                               SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION, "ext", 3,
+                                               false, SEC_E_EXT_BUFFER_TOO_SMALL),
+                             SEC_E_OK);
+            memcpy(out_view.items[1].pvBuffer, "none", 4);
+        }
+        osspi_leg_copy_publish(copy, SEC_I_GENERIC_EXTENSION_RECEIVED);
+        osspi_leg_copy_free(copy);
+        assert_string_equal(memory, written ? "extuest" : "request");
+        assert_string_equal(secret, written ? "nonee  " : "stale  ");
+        assert_int_equal(out[0].cbBuffer, written ? 3 : 7);
+        assert_ptr_equal(out[0].pvBuffer, memory);
+    }
+}
+
 static void copy_that_is_dropped_frees_what_was_allocated(void **state)
 {
     struct leg leg;
@@ -179,11 +271,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copy_shares_nothing_with_the_caller),
+        cmocka_unit_test(copies_of_a_key_and_early_data_are_wiped),
         cmocka_unit_test(publish_writes_supplied_memory_and_input_marks),
+        cmocka_unit_test(input_of_datagrams_survives),
         cmocka_unit_test(publish_hands_allocated_memory_over),
         cmocka_unit_test(publish_of_nothing_allocated_leaves_no_wild_pointer),
         cmocka_unit_test(publish_of_incomplete_message_leaves_outputs),
         cmocka_unit_test(publish_of_a_needed_size_copies_nothing),
+        cmocka_unit_test(outputs_may_lie_in_the_input),
         cmocka_unit_test(copy_that_is_dropped_frees_what_was_allocated),
         cmocka_unit_test(copy_without_memory_leaves_the_views),
     };

@@ -25,7 +25,13 @@ static void make_id(uint32_t number, uint8_t id[32])
 static bool keep(uint32_t number, const void *bytes, size_t len, bool enabled)
 {
     uint8_t id[32];
-    const struct osspi_id_session session = {id, sizeof(id), bytes, len, LATE, enabled};
+    const struct osspi_id_session session = {.id = id,
+                                             .id_len = sizeof(id),
+                                             .bytes = bytes,
+                                             .len = len,
+                                             .owner = number % 3,
+                                             .until = LATE,
+                                             .enabled = enabled};
 
     make_id(number, id);
     return osspi_id_cache_keep(&session, NOW);
@@ -77,7 +83,12 @@ static void what_does_not_fit_is_refused(void **state)
 {
     static const uint8_t bytes[OSSPI_ID_CACHE_MAX_BYTES + 1];
     uint8_t id[33] = {1};
-    struct osspi_id_session session = {id, 32, bytes, OSSPI_ID_CACHE_MAX_BYTES, LATE, true};
+    struct osspi_id_session session = {.id = id,
+                                       .id_len = 32,
+                                       .bytes = bytes,
+                                       .len = OSSPI_ID_CACHE_MAX_BYTES,
+                                       .until = LATE,
+                                       .enabled = true};
 
     (void)state;
     assert_true(osspi_id_cache_keep(&session, NOW));
@@ -123,6 +134,18 @@ static void enabling_and_dropping(void **state)
     osspi_id_cache_drop(id, sizeof(id));
     assert_int_equal(osspi_id_cache_count(), 0);
     assert_false(osspi_id_cache_enable(id, sizeof(id), true));
+}
+
+static void they_go_with_their_credential(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++)
+        assert_true(keep(i, &i, sizeof(i), true));
+    osspi_id_cache_forget(1);
+    osspi_id_cache_forget(7); /* nobody's */
+    for (uint32_t i = 0; i < 30; i++)
+        assert_int_equal(finds(i, &i, sizeof(i), NOW), i % 3 != 1);
+    assert_int_equal(osspi_id_cache_count(), 20);
 }
 
 static void the_oldest_goes_first(void **state)
@@ -216,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup(what_does_not_fit_is_refused, empty),
         cmocka_unit_test_setup(time_ends_it, empty),
         cmocka_unit_test_setup(enabling_and_dropping, empty),
+        cmocka_unit_test_setup(they_go_with_their_credential, empty),
         cmocka_unit_test_setup(the_oldest_goes_first, empty),
         cmocka_unit_test_setup(a_child_begins_without_any, empty),
         cmocka_unit_test_setup_teardown(threads_share_it, empty, empty),

@@ -6,6 +6,8 @@
  * Before that nothing is known, and the answer is SEC_E_INVALID_HANDLE, as for EncryptMessage; but
  * for what is marked early, which has a lock of its own.
  */
+#include <opensspi.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "packages/schannel/leg_datagram.h"
@@ -16,7 +18,10 @@ static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
         .cbMaxToken = OSSPI_MAX_TOKEN,
         .cbMaxSignature = 0, /* MakeSignature is not for Schannel */
         .cbBlockSize = sc->record->sizes.block,
-        .cbSecurityTrailer = sc->record->sizes.header + sc->record->sizes.trailer,
+        .cbSecurityTrailer =
+            sc->kind == OSSPI_KIND_MESSAGES /* there are no records */
+                ? 0
+                : sc->record->sizes.header + sc->record->sizes.trailer,
     };
     return SEC_E_OK;
 }
@@ -104,13 +109,14 @@ static const struct {
      osspi_attribute_keying_inproc},
     {SECPKG_ATTR_DTLS_MTU, sizeof(SEC_DTLS_MTU), osspi_datagram_get_mtu},
     {SECPKG_ATTR_SRTP_PARAMETERS, sizeof(SecPkgContext_SrtpParameters), osspi_datagram_get_srtp},
+    {OSSPI_ATTR_EARLY_DATA, sizeof(OsspiEarlyData), osspi_attribute_early},
 };
 
 /* Is it answered during the handshake too? */
 static bool is_early(uint32_t attribute)
 {
     return attribute == SECPKG_ATTR_ISSUER_LIST_EX || attribute == SECPKG_ATTR_CERT_CHECK_RESULT ||
-           attribute == SECPKG_ATTR_DTLS_MTU;
+           attribute == SECPKG_ATTR_DTLS_MTU || attribute == OSSPI_ATTR_EARLY_DATA;
 }
 
 SECURITY_STATUS osspi_schannel_query(struct osspi_context *context, uint32_t attribute,

@@ -33,6 +33,7 @@ void osspi_left_free(struct osspi_left *left)
         return;
     osspi_export_request_free(left->export);
     osspi_secret_free(left->app_data, left->app_data_len);
+    osspi_secret_free(left->early.bytes, left->early.size);
     osspi_free(left);
 }
 

@@ -240,7 +240,8 @@ SECURITY_STATUS osspi_tls_supply(struct osspi_tls *tls,
         return status;
     osspi_tls_config_unref(tls->supplied);
     tls->supplied = config;
-    tls->session_owner = config->credential_id | kind;
+    if (!tls->later) /* then the session is there already, under the credential that made it */
+        tls->session_owner = config->credential_id | kind;
     tls->user = credential->user;
     return SEC_E_OK;
 }

@@ -93,8 +93,16 @@ struct osspi_export_request {
     size_t len;
 };
 
-/** What SetContextAttributes has left with a context; most have nothing of it. */
+/** Early data (early.c). */
+struct osspi_early {
+    ULONG status;   /* OSSPI_EARLY_DATA_ */
+    uint8_t *bytes; /* received and not asked for yet; wiped */
+    size_t len, size;
+};
+
+/** What SetContextAttributes has left with a context, and what else only few have. */
 struct osspi_left {
+    struct osspi_early early;
     struct osspi_export_request *export; /* NULL: nothing was asked for */
     uint8_t *app_data;                   /* NULL: none */
     size_t app_data_len;
@@ -368,6 +376,7 @@ SECURITY_STATUS osspi_schannel_query_credential(struct osspi_credential *credent
 /* Answers to single attributes that are known during the handshake too. */
 SECURITY_STATUS osspi_attribute_issuers(struct osspi_schannel_context *sc, void *buffer);
 SECURITY_STATUS osspi_attribute_check_result(struct osspi_schannel_context *sc, void *buffer);
+SECURITY_STATUS osspi_attribute_early(struct osspi_schannel_context *sc, void *buffer);
 
 /* Answers to single attributes; the context is established. */
 SECURITY_STATUS osspi_attribute_connection(struct osspi_schannel_context *sc, void *buffer);

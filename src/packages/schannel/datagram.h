@@ -131,7 +131,7 @@ SECURITY_STATUS osspi_line_seal(struct osspi_line *line, uint8_t type, bool seal
 
 /** The messages of our flight, unsealed, as long as they may have to be sent again. */
 struct osspi_flight {
-    uint8_t *bytes;    /* records of ours: see datagram_flight.c; secret-grade */
+    uint8_t *bytes; /* records of ours: see datagram_flight.c; secret-grade */
     size_t len;
     size_t at;         /* the record that leaves next */
     size_t offset;     /* bytes of its message that have left */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * Cookies (RFC 6347, 4.2.1): a client gets one for its address and has to bring it back before
- * anything is made for it. A cookie is an HMAC over address, version, random and session id, under a
- * secret of the process that changes every few minutes; the one before still counts. Thread-safe;
+ * anything is made for it. A cookie is an HMAC over address, version, random and session id, under
+ * a secret of the process that changes every few minutes; the one before still counts. Thread-safe;
  * a forked child has secrets of its own.
  */
 #include "packages/schannel/datagram.h"

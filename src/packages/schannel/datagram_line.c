@@ -129,8 +129,8 @@ SECURITY_STATUS osspi_line_seal(struct osspi_line *line, uint8_t type, bool seal
     write_header(header, type, sealed, (*number)++, above + len + osspi_line_below(sealed));
     if (!sealed)
         return SEC_E_OK;
-    if (!line->aead || (osspi_datagram_explicit(line->kind) &&
-                        line->blocks + len / 16 + 2 > MAX_BLOCKS))
+    if (!line->aead ||
+        (osspi_datagram_explicit(line->kind) && line->blocks + len / 16 + 2 > MAX_BLOCKS))
         return SEC_E_ENCRYPT_FAILURE;
     line->blocks += len / 16 + 2;
     if (above > 0)

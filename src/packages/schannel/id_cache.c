@@ -23,6 +23,7 @@ struct entry {
     bool enabled;
     uint8_t id_len;
     uint8_t id[OSSPI_ID_CACHE_MAX_ID];
+    uint64_t owner;
     int64_t until;
     size_t len;
     uint8_t bytes[];
@@ -131,6 +132,7 @@ static struct entry *make_entry(const struct osspi_id_session *session)
     entry->enabled = session->enabled;
     entry->id_len = (uint8_t)session->id_len;
     memcpy(entry->id, session->id, session->id_len);
+    entry->owner = session->owner;
     entry->until = session->until;
     entry->len = session->len;
     memcpy(entry->bytes, session->bytes, session->len);
@@ -195,12 +197,27 @@ void osspi_id_cache_drop(const uint8_t *id, size_t id_len)
     dropped = take_locked(find_locked(id, id_len));
 }
 
-void osspi_id_cache_empty(void)
+/* NULL: of all. */
+static void drop_those_of(const uint64_t *owner)
 {
     OSSPI_LOCKED(&cache.lock);
     start_afresh_locked();
-    for (uint32_t i = 0; cache.count > 0 && i < OSSPI_ID_CACHE_SIZE; i++)
-        free_entry(take_locked(at(i)));
+    for (uint32_t i = 0; cache.count > 0 && i < OSSPI_ID_CACHE_SIZE; i++) {
+        struct entry *entry = at(i);
+
+        if (entry != NULL && (owner == NULL || entry->owner == *owner))
+            free_entry(take_locked(entry));
+    }
+}
+
+void osspi_id_cache_forget(uint64_t owner)
+{
+    drop_those_of(&owner);
+}
+
+void osspi_id_cache_empty(void)
+{
+    drop_those_of(NULL);
 }
 
 uint32_t osspi_id_cache_count(void)

@@ -26,8 +26,9 @@ struct osspi_id_session {
     size_t id_len; /* 1 to 32 */
     const uint8_t *bytes;
     size_t len;
-    int64_t until; /* unix seconds: never used from then on */
-    bool enabled;  /* may it be resumed? */
+    uint64_t owner; /* the credential; its sessions go with it */
+    int64_t until;  /* unix seconds: never used from then on */
+    bool enabled;   /* may it be resumed? */
 };
 
 /** Keeps a session, in the place of one with the same id. False: it does not fit, its time is over,
@@ -43,6 +44,9 @@ bool osspi_id_cache_enable(const uint8_t *id, size_t id_len, bool enabled);
 
 /** Drops the session of that id, if it is there. */
 void osspi_id_cache_drop(const uint8_t *id, size_t id_len);
+
+/** Drops those of a credential that is going away. */
+void osspi_id_cache_forget(uint64_t owner);
 
 /** Drops all. */
 void osspi_id_cache_empty(void);

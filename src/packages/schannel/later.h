@@ -47,6 +47,7 @@ struct osspi_later {
     bool heard;           /* something of the peer's came while it runs */
     bool fed;             /* and the TLS library has had something of it */
     bool hold;            /* what comes next cannot be opened before a leg has been made */
+    bool abandoned;       /* we have closed: what comes of a handshake is for nobody */
     bool awaits_finished; /* TLS 1.2: the peer's ChangeCipherSpec is behind us */
     struct osspi_later_queue {
         uint8_t *bytes; /* pieces: content type, two bytes of length, content */
@@ -120,6 +121,9 @@ SECURITY_STATUS osspi_later_finish(struct osspi_record *record) __attribute__((w
 
 /** TLS 1.3: the type inside a record, which stays as it is. 0: it cannot be told. */
 uint8_t osspi_later_peek(struct osspi_record *record, const uint8_t *bytes, size_t len);
+
+/** We have closed: no leg goes on with a handshake any more. */
+void osspi_later_abandon(struct osspi_record *record);
 
 /** The TLS library's object. */
 struct osspi_tls *osspi_later_tls(struct osspi_record *record);

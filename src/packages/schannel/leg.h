@@ -57,6 +57,12 @@ SECURITY_STATUS osspi_leg_deliver_held(struct osspi_leg_run *run);
 /** Is a handshake after the handshake under way? */
 bool osspi_leg_is_later(const struct osspi_leg_run *run);
 
+/** Is a client's answer half made (TLS 1.3)? Its key for writing must not change until it is. */
+bool osspi_leg_is_answering(const struct osspi_leg_run *run);
+
+/** We have closed: nothing of it is gone on with. */
+void osspi_leg_later_abandon(const struct osspi_leg_run *run);
+
 /** A leg of it. */
 SECURITY_STATUS osspi_leg_later(struct osspi_leg_run *run);
 

@@ -323,6 +323,17 @@ static bool is_for_library(struct osspi_leg_run *run, const struct osspi_datagra
     }
 }
 
+/* Where there is no memory the peer's next repetition brings it. */
+static void keep_rest(struct osspi_leg_run *run, size_t at)
+{
+    struct osspi_datagram_handshake *datagram = handshake_of(run);
+    uint8_t *rest = at < run->in.len ? osspi_memdup(run->in.bytes + at, run->in.len - at) : NULL;
+
+    osspi_free(datagram->rest);
+    datagram->rest = rest;
+    datagram->rest_len = rest ? run->in.len - at : 0;
+}
+
 /* Feeds a datagram's records; what a step has led to so far. */
 static SECURITY_STATUS feed(struct osspi_leg_run *run, enum osspi_tls_step step)
 {
@@ -341,6 +352,8 @@ static SECURITY_STATUS feed(struct osspi_leg_run *run, enum osspi_tls_step step)
         if (status != SEC_E_OK)
             return osspi_leg_fail(run, status);
     }
+    if (step == OSSPI_TLS_WANT_CREDENTIALS)
+        keep_rest(run, at);
     /* What stands behind the end of the handshake is the application's. */
     return after_step(run, step, step == OSSPI_TLS_DONE ? at : run->in.len);
 }
@@ -348,9 +361,14 @@ static SECURITY_STATUS feed(struct osspi_leg_run *run, enum osspi_tls_step step)
 /* Goes on where the handshake stands, and then with the datagram. */
 static SECURITY_STATUS go_on(struct osspi_leg_run *run)
 {
+    const struct osspi_datagram_handshake *datagram = handshake_of(run);
     enum osspi_tls_step step = osspi_tls_handshake(run->sc->tls, NULL, 0);
     SECURITY_STATUS status = harvest(run);
 
+    if (run->in.len == 0 && datagram->rest) {
+        run->in.bytes = datagram->rest; /* freed with the handshake, or by the next wish */
+        run->in.len = datagram->rest_len;
+    }
     return status == SEC_E_OK ? feed(run, step) : osspi_leg_fail(run, status);
 }
 
@@ -499,9 +517,8 @@ static SECURITY_STATUS take_message(struct osspi_leg_run *run,
     size_t plain_len;
     bool dropped;
 
-    if (copy &&
-        osspi_record_datagram_open(run->sc->record, copy, record->len, &plain, &plain_len, &dropped,
-                                   &status) != OSSPI_RECORD_RETRY)
+    if (copy && osspi_record_datagram_open(run->sc->record, copy, record->len, &plain, &plain_len,
+                                           &dropped, &status) != OSSPI_RECORD_RETRY)
         status = SEC_E_OK;
     osspi_secret_free(copy, record->len);
     return status;
@@ -596,7 +613,11 @@ static SECURITY_STATUS check_credential(const struct osspi_leg_run *run)
 
     if (!credential || !credential->config || credential->config->server != run->sc->server)
         return SEC_E_NO_CREDENTIALS;
-    return credential->config->datagram_suites != 0 ? SEC_E_OK : SEC_E_ALGORITHM_MISMATCH;
+    /* Preshared keys are for streams: their buffers are refused here. */
+    return credential->config->datagram_suites != 0 &&
+                   !(credential->config->flags & SCH_USE_PRESHAREDKEY_ONLY)
+               ? SEC_E_OK
+               : SEC_E_ALGORITHM_MISMATCH;
 }
 
 SECURITY_STATUS osspi_leg_datagram_first(struct osspi_leg_run *run)

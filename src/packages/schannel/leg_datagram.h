@@ -23,14 +23,19 @@ struct osspi_datagram_handshake {
     /* The peer's messages: the last one of the flight that ours answers says, when it comes again
      * in another record, that ours was lost. */
     bool has_heard;
-    uint16_t heard;          /* the highest number of a message */
-    uint64_t heard_record;   /* of the record that brought its end */
-    bool answers;            /* ours is an answer to these two */
+    uint16_t heard;        /* the highest number of a message */
+    uint64_t heard_record; /* of the record that brought its end */
+    bool answers;          /* ours is an answer to these two */
     uint16_t answered;
     uint64_t answered_record;
     uint8_t again; /* times that it was sent since: for the peer */
     uint8_t asked; /* and for the caller */
     uint8_t alert; /* an alert of somebody who need not be the peer; 0: none */
+
+    /* What stood in the datagram behind the wish for a certificate: the caller may come back
+     * without that datagram. NULL: nothing. */
+    uint8_t *rest;
+    size_t rest_len;
 
     uint8_t *alpn; /* of a server's first leg: protocol ids in wire form, or NULL */
     size_t alpn_len;
@@ -45,9 +50,9 @@ void osspi_datagram_handshake_free(struct osspi_datagram_handshake *datagram); /
  * Takes the buffers that datagrams have: MTU on any leg, SRTP profiles, protocols and (server) the
  * client's address on the first one, the address on later ones as well.
  *
- * @return SEC_E_OK; SEC_E_INVALID_TOKEN: malformed; SEC_E_INVALID_PARAMETER: an MTU out of range, an
- *         address that is missing or too long; SEC_E_UNSUPPORTED_FUNCTION: no profile that is known,
- *         a master key identifier, or a buffer that asks for what DTLS does not do here;
+ * @return SEC_E_OK; SEC_E_INVALID_TOKEN: malformed; SEC_E_INVALID_PARAMETER: an MTU out of range,
+ * an address that is missing or too long; SEC_E_UNSUPPORTED_FUNCTION: no profile that is known, a
+ * master key identifier, or a buffer that asks for what DTLS does not do here;
  *         SEC_E_INSUFFICIENT_MEMORY.
  */
 SECURITY_STATUS osspi_datagram_take_buffers(struct osspi_leg_run *run);

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "packages/schannel/leg_datagram.h"
+#include "packages/schannel/record_datagram.h"
 
 /* ---- MTU ---- */
 
@@ -82,7 +83,7 @@ SECURITY_STATUS osspi_datagram_get_srtp(struct osspi_schannel_context *sc, void 
     if (sc->kind != OSSPI_KIND_DATAGRAM)
         return SEC_E_UNSUPPORTED_FUNCTION;
     *parameters = (SecPkgContext_SrtpParameters){
-        .ProtectionProfile = htobe16(sc->facts.srtp_profile)};
+        .ProtectionProfile = htobe16(osspi_record_of_datagram(sc->record)->srtp)};
     return SEC_E_OK;
 }
 
@@ -134,9 +135,9 @@ static SECURITY_STATUS keep_protocols(struct osspi_leg_run *run)
 /* Kinds of input that only streams know what to do with. */
 static bool has_foreign(const struct osspi_leg_run *run)
 {
-    static const ULONG foreign[] = {
-        SECBUFFER_PRESHARED_KEY, SECBUFFER_PRESHARED_KEY_IDENTITY,
-        SECBUFFER_SEND_GENERIC_TLS_EXTENSION, SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION};
+    static const ULONG foreign[] = {SECBUFFER_PRESHARED_KEY, SECBUFFER_PRESHARED_KEY_IDENTITY,
+                                    SECBUFFER_SEND_GENERIC_TLS_EXTENSION,
+                                    SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION};
 
     for (size_t i = 0; i < OSSPI_COUNT_OF(foreign); i++) {
         if (osspi_buffers_find(&run->in.buffers, foreign[i]))
@@ -167,6 +168,7 @@ void osspi_datagram_handshake_free(struct osspi_datagram_handshake *datagram)
         return;
     osspi_line_clear(&datagram->line);
     osspi_flight_clear(&datagram->flight);
+    osspi_free(datagram->rest);
     osspi_free(datagram->alpn);
     osspi_secret_free(datagram, sizeof(*datagram));
 }

@@ -176,8 +176,7 @@ static SECURITY_STATUS take_later(struct osspi_extensions *extensions, const str
         if (at == extensions->sent_count)
             return SEC_E_UNSUPPORTED_FUNCTION;
         if (server)
-            status =
-                set_sent(&extensions->sent[at], wish->send[i].bytes, wish->send[i].len);
+            status = set_sent(&extensions->sent[at], wish->send[i].bytes, wish->send[i].len);
         if (status != SEC_E_OK)
             return status;
     }

@@ -17,8 +17,7 @@
  *         is not this side's; SEC_E_UNSUPPORTED_FUNCTION: a code point that TLS handles itself, one
  *         that comes too late, or a datagram context; SEC_E_INSUFFICIENT_MEMORY.
  */
-SECURITY_STATUS osspi_extension_take(struct osspi_leg_run *run)
-    __attribute__((warn_unused_result));
+SECURITY_STATUS osspi_extension_take(struct osspi_leg_run *run) __attribute__((warn_unused_result));
 
 /**
  * Hands out what the peer has sent of that which was asked for, once, when its flight has been

@@ -12,6 +12,7 @@
  */
 #include "base/memory.h"
 #include "packages/schannel/later.h"
+#include "packages/schannel/early.h"
 #include "packages/schannel/leg.h"
 #include "packages/schannel/tls_extension.h"
 
@@ -22,6 +23,7 @@ SECURITY_STATUS osspi_leg_deliver_held(struct osspi_leg_run *run)
 {
     const struct osspi_held_leg held = run->sc->handshake->held;
     size_t consumed = run->in.len > 0 ? held.consumed : 0;
+    SECURITY_STATUS status;
 
     if (consumed > run->in.len)
         return osspi_leg_refuse(run, SEC_E_INVALID_TOKEN);
@@ -33,7 +35,10 @@ SECURITY_STATUS osspi_leg_deliver_held(struct osspi_leg_run *run)
     }
     if (consumed == 0 && held.consumed == 0 && run->in.len > 0)
         return osspi_leg_refuse(run, SEC_E_INVALID_TOKEN);
-    return osspi_leg_deliver(run, held.status, consumed);
+    status = osspi_leg_deliver(run, held.status, consumed);
+    if (consumed > 0 && status == held.status) /* with the record that DecryptMessage told of */
+        run->sc->absorbed.len = 0;
+    return status;
 }
 
 /* ---- what a client is asked for ---- */
@@ -174,6 +179,10 @@ static SECURITY_STATUS after_step(struct osspi_leg_run *run, enum osspi_tls_step
                                   size_t consumed)
 {
     osspi_leg_tell_news(run->sc);
+    if (osspi_early_tell(run->sc) != SEC_E_OK) { /* what a server has accepted must not be lost */
+        osspi_tls_flight_sent(run->sc->tls);
+        return osspi_leg_fail(run, SEC_E_INSUFFICIENT_MEMORY);
+    }
     switch (step) {
     case OSSPI_TLS_WANT_INPUT:
         return osspi_leg_deliver(run, SEC_I_CONTINUE_NEEDED, consumed);
@@ -331,6 +340,16 @@ static SECURITY_STATUS alert_early(struct osspi_leg_run *run)
     return osspi_leg_deliver(run, SEC_E_OK, 0);
 }
 
+/* A client's first leg. */
+static SECURITY_STATUS greet(struct osspi_leg_run *run)
+{
+    SECURITY_STATUS status = osspi_early_send(run);
+
+    if (status != SEC_E_OK)
+        return osspi_leg_refuse(run, status);
+    return after_step(run, osspi_tls_handshake(run->sc->tls, NULL, 0), 0);
+}
+
 SECURITY_STATUS osspi_leg_handshake(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
@@ -349,7 +368,7 @@ SECURITY_STATUS osspi_leg_handshake(struct osspi_leg_run *run)
     if (sc->handshake->awaited.active)
         return go_on_with_credentials(run);
     if (run->leg->first && !sc->server)
-        return after_step(run, osspi_tls_handshake(sc->tls, NULL, 0), 0);
+        return greet(run);
     if (run->in.len == 0)
         return osspi_leg_incomplete(run, OSSPI_TLS_HEADER);
     return feed(run, OSSPI_TLS_WANT_INPUT, 0, true);

@@ -45,6 +45,18 @@ bool osspi_leg_is_later(const struct osspi_leg_run *run)
     return later && later->state != OSSPI_LATER_IDLE && !run->sc->closing;
 }
 
+void osspi_leg_later_abandon(const struct osspi_leg_run *run)
+{
+    if (later_of(run->sc))
+        osspi_later_abandon(run->sc->record);
+}
+
+bool osspi_leg_is_answering(const struct osspi_leg_run *run)
+{
+    return !run->sc->server && run->sc->facts.version == TLS13 && osspi_leg_is_later(run) &&
+           later_of(run->sc)->state == OSSPI_LATER_RUNNING;
+}
+
 /* A leg without input that answers nothing is the wish to begin: to renegotiate, or to ask for a
  * certificate. */
 static bool is_wish(const struct osspi_leg_run *run)

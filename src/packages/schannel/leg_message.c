@@ -215,8 +215,10 @@ static SECURITY_STATUS deliver(struct osspi_leg_run *run, size_t consumed)
 
     if (status == SEC_E_OK)
         status = osspi_message_plan(&messages->tls, sc->server, &plan);
-    if (status != SEC_E_OK)
+    if (status != SEC_E_OK) {
+        osspi_context_detail(run->context, "the flight is longer than offsets can tell");
         return fail_here(run, status);
+    }
     status = report_extension(run, consumed);
     if (status != SEC_E_OK)
         return status;
@@ -354,7 +356,10 @@ static SECURITY_STATUS fail_message(struct osspi_leg_run *run, uint8_t alert)
 {
     osspi_context_detail(run->context, "what the peer has sent is no handshake message that may "
                                        "stand here");
-    return fail(run, run->sc->handshake->heard ? SEC_E_ILLEGAL_MESSAGE : SEC_E_INVALID_TOKEN,
+    return fail(run,
+                osspi_schannel_established(run->sc) || run->sc->handshake->heard
+                    ? SEC_E_ILLEGAL_MESSAGE
+                    : SEC_E_INVALID_TOKEN,
                 alert);
 }
 
@@ -413,8 +418,8 @@ SECURITY_STATUS osspi_message_look(struct osspi_leg_run *run)
 static SECURITY_STATUS give_wanted_alert(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
-    const bool closes = sc->alert.level == TLS1_ALERT_FATAL ||
-                        sc->alert.description == TLS1_ALERT_CLOSE_NOTIFY;
+    const bool closes =
+        sc->alert.level == TLS1_ALERT_FATAL || sc->alert.description == TLS1_ALERT_CLOSE_NOTIFY;
 
     sc->alert.wanted = false;
     give_alert(run, sc->alert.level, sc->alert.description);
@@ -427,9 +432,9 @@ static SECURITY_STATUS give_wanted_alert(struct osspi_leg_run *run)
 
 static SECURITY_STATUS go_on_with_credentials(struct osspi_leg_run *run, size_t consumed)
 {
-    SECURITY_STATUS status = osspi_tls_supply(
-        run->sc->tls, run->leg->credential ? run->leg->credential->data : NULL,
-        osspi_leg_allows_default(run->leg));
+    SECURITY_STATUS status =
+        osspi_tls_supply(run->sc->tls, run->leg->credential ? run->leg->credential->data : NULL,
+                         osspi_leg_allows_default(run->leg));
 
     if (status != SEC_E_OK)
         return refuse(run, status);
@@ -443,8 +448,7 @@ static SECURITY_STATUS resume(struct osspi_leg_run *run, size_t consumed)
 
     handshake_of(run)->phase = OSSPI_MESSAGE_IDLE;
     osspi_schannel_lane_note(run->sc, NULL);
-    return go_on(run,
-                 suspended ? osspi_tls_handshake(run->sc->tls, NULL, 0) : OSSPI_TLS_WANT_INPUT,
+    return go_on(run, suspended ? osspi_tls_handshake(run->sc->tls, NULL, 0) : OSSPI_TLS_WANT_INPUT,
                  consumed, false);
 }
 
@@ -489,36 +493,47 @@ static SECURITY_STATUS handshake(struct osspi_leg_run *run)
 
 /* ---- legs after it ---- */
 
-/* Session tickets, one at a time. */
-static SECURITY_STATUS take_tickets(struct osspi_leg_run *run, size_t len)
+static SECURITY_STATUS take_ticket(struct osspi_leg_run *run, const uint8_t *message, size_t len)
 {
     struct osspi_record_aead *record = osspi_record_own(run->sc->record);
     SECURITY_STATUS status = SEC_E_OK;
-    size_t at = 0;
 
-    while (at < len) {
-        const size_t message_len = osspi_message_len(run->in.bytes + at);
-        const enum osspi_record_kind kind =
-            osspi_record_take_messages(record, OSSPI_TYPE_HANDSHAKE, run->in.bytes + at,
-                                       message_len, &status);
-
-        if (kind == OSSPI_RECORD_RETRY)
-            return at > 0 ? SEC_E_OK : refuse(run, status);
-        if (kind != OSSPI_RECORD_POST_HANDSHAKE) {
-            osspi_leg_tell_detail(run->context);
-            return fail(run, status, record->fatal);
-        }
-        at += message_len;
+    if (!osspi_message_ticket_fits(message, len))
+        return fail_message(run, OSSPI_ALERT_ILLEGAL_PARAMETER);
+    switch (osspi_record_take_messages(record, OSSPI_TYPE_HANDSHAKE, message, len, &status)) {
+    case OSSPI_RECORD_POST_HANDSHAKE:
+        return SEC_E_OK;
+    case OSSPI_RECORD_RETRY:
+        return refuse(run, status);
+    default:
+        osspi_leg_tell_detail(run->context);
+        return fail(run, status, record->fatal);
     }
-    if (record->later)
+}
+
+/* One after the other; *consumed grows by those that were taken. */
+static SECURITY_STATUS take_tickets(struct osspi_leg_run *run, size_t len, size_t *consumed)
+{
+    struct osspi_record_aead *record = osspi_record_own(run->sc->record);
+    SECURITY_STATUS status = SEC_E_OK;
+
+    while (status == SEC_E_OK && *consumed < len) {
+        const uint8_t *message = run->in.bytes + *consumed;
+
+        status = take_ticket(run, message, osspi_message_len(message));
+        if (status == SEC_E_OK)
+            *consumed += osspi_message_len(message);
+    }
+    if (status == SEC_E_OK && record->later)
         osspi_record_release_tls(record);
-    return status;
+    return status == SEC_E_INSUFFICIENT_MEMORY && *consumed > 0 ? SEC_E_OK : status;
 }
 
 static SECURITY_STATUS established(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
     struct osspi_message_cut cut;
+    size_t consumed = 0;
     SECURITY_STATUS status;
 
     if (run->in.len == 0 && sc->alert.wanted)
@@ -533,11 +548,11 @@ static SECURITY_STATUS established(struct osspi_leg_run *run)
     }
     if (run->in.len > 0 && cut.whole == 0)
         return osspi_leg_incomplete(run, cut.missing);
-    status = take_tickets(run, cut.whole);
+    status = take_tickets(run, cut.whole, &consumed);
     if (status != SEC_E_OK)
         return status;
     give_nothing(run);
-    osspi_leg_report(run, cut.whole);
+    osspi_leg_report(run, consumed);
     return SEC_E_OK;
 }
 

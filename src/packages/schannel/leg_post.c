@@ -76,13 +76,14 @@ static SECURITY_STATUS settle(struct osspi_leg_run *run)
 }
 
 /* What ApplyControlToken has asked for. Where there is no memory the next leg makes it. */
-static SECURITY_STATUS grant_wishes(struct osspi_schannel_context *sc)
+static SECURITY_STATUS grant_wishes(const struct osspi_leg_run *run)
 {
+    struct osspi_schannel_context *sc = run->sc;
     const struct osspi_wanted_update update = sc->update;
     const struct osspi_wanted_alert alert = sc->alert;
     SECURITY_STATUS status = SEC_E_OK;
 
-    if (update.wanted) {
+    if (update.wanted && !osspi_leg_is_answering(run)) {
         status = sc->record->class->update(sc->record, update.request);
         if (status == SEC_E_BUFFER_TOO_SMALL) /* what waits leaves with this leg */
             return SEC_E_OK;
@@ -95,6 +96,8 @@ static SECURITY_STATUS grant_wishes(struct osspi_schannel_context *sc)
         sc->closing =
             sc->closing || (status == SEC_E_OK && (alert.level == TLS1_ALERT_FATAL ||
                                                    alert.description == TLS1_ALERT_CLOSE_NOTIFY));
+        if (sc->closing)
+            osspi_leg_later_abandon(run);
     }
     return status;
 }
@@ -102,7 +105,8 @@ static SECURITY_STATUS grant_wishes(struct osspi_schannel_context *sc)
 SECURITY_STATUS osspi_leg_established(struct osspi_leg_run *run)
 {
     struct osspi_schannel_context *sc = run->sc;
-    const bool wished = run->in.len == 0 && (sc->alert.wanted || sc->update.wanted);
+    const bool wished = run->in.len == 0 &&
+                        (sc->alert.wanted || (sc->update.wanted && !osspi_leg_is_answering(run)));
     SECURITY_STATUS status = SEC_E_OK;
 
     if (sc->handshake && sc->handshake->held.active)
@@ -119,7 +123,7 @@ SECURITY_STATUS osspi_leg_established(struct osspi_leg_run *run)
         if (osspi_leg_is_later(run)) /* that was its beginning */
             return osspi_leg_later(run);
     } else if (wished) {
-        status = grant_wishes(sc);
+        status = grant_wishes(run);
         if (status != SEC_E_OK)
             return osspi_leg_refuse(run, status);
     } else if (osspi_leg_later_begins(run, &status)) {

@@ -26,12 +26,14 @@ static const struct {
 } possible[] = {
     {OSSPI_CLIENT_HELLO, true, OSSPI_LEVEL_INITIAL, true, 131396},
     {OSSPI_CERTIFICATE, true, OSSPI_LEVEL_HANDSHAKE, false, 102400},
+    {OSSPI_COMPRESSED_CERTIFICATE, true, OSSPI_LEVEL_HANDSHAKE, false, 102400},
     {OSSPI_CERTIFICATE_VERIFY, true, OSSPI_LEVEL_HANDSHAKE, false, 65539},
     {OSSPI_FINISHED, true, OSSPI_LEVEL_HANDSHAKE, true, OSSPI_MAX_HASH},
     {OSSPI_SERVER_HELLO, false, OSSPI_LEVEL_INITIAL, true, 65607},
     {OSSPI_ENCRYPTED_EXTENSIONS, false, OSSPI_LEVEL_HANDSHAKE, false, 20000},
     {OSSPI_CERTIFICATE_REQUEST, false, OSSPI_LEVEL_HANDSHAKE, false, 102400},
     {OSSPI_CERTIFICATE, false, OSSPI_LEVEL_HANDSHAKE, false, 102400},
+    {OSSPI_COMPRESSED_CERTIFICATE, false, OSSPI_LEVEL_HANDSHAKE, false, 102400},
     {OSSPI_CERTIFICATE_VERIFY, false, OSSPI_LEVEL_HANDSHAKE, false, 65539},
     {OSSPI_FINISHED, false, OSSPI_LEVEL_HANDSHAKE, true, OSSPI_MAX_HASH},
     {OSSPI_SESSION_TICKET, false, OSSPI_LEVEL_APPLICATION, false, 131338},
@@ -63,6 +65,54 @@ static bool asks_for_compatibility(const uint8_t *message, size_t len)
 {
     return message[0] == OSSPI_CLIENT_HELLO && len > SESSION_ID_AT && message[SESSION_ID_AT] != 0;
 }
+
+/* ---- tickets ---- */
+
+#define EARLY_DATA 42u /* RFC 8446, 4.2.10 */
+
+/* Bytes of a vector with its length, which stands in one byte or two; 0: it goes beyond the end. */
+static size_t vector_len(const uint8_t *at, size_t left, size_t prefix)
+{
+    size_t len;
+
+    if (left < prefix)
+        return 0;
+    len = prefix + (prefix == 1 ? at[0] : (size_t)at[0] << 8 | at[1]);
+    return len <= left ? len : 0;
+}
+
+/* The extensions of a ticket. */
+static bool extensions_fit(const uint8_t *at, size_t left)
+{
+    while (left >= 4) {
+        const size_t len = vector_len(at + 2, left - 2, 2);
+
+        if (len == 0)
+            return true;
+        if (at[0] == 0 && at[1] == EARLY_DATA &&
+            (len != 6 || (at[4] & at[5] & at[6] & at[7]) != 0xFF))
+            return false;
+        at += 2 + len;
+        left -= 2 + len;
+    }
+    return true;
+}
+
+bool osspi_message_ticket_fits(const uint8_t *message, size_t len)
+{
+    static const size_t prefixes[] = {1, 2, 2}; /* nonce, ticket, extensions */
+    size_t at = OSSPI_MESSAGE_HEADER + 8, part = 0;
+
+    for (size_t i = 0; i < OSSPI_COUNT_OF(prefixes); i++) {
+        at += part;
+        part = at < len ? vector_len(message + at, len - at, prefixes[i]) : 0;
+        if (part == 0)
+            return true;
+    }
+    return extensions_fit(message + at + 2, part - 2);
+}
+
+/* ---- cutting ---- */
 
 /* One message; *ret_last: the cut ends behind it. */
 static struct osspi_message_cut cut_one(const uint8_t *bytes, size_t len, enum osspi_level level,

@@ -47,7 +47,8 @@ enum osspi_message_type {
     OSSPI_CERTIFICATE = 11,
     OSSPI_CERTIFICATE_REQUEST = 13,
     OSSPI_CERTIFICATE_VERIFY = 15,
-    OSSPI_FINISHED = 20
+    OSSPI_FINISHED = 20,
+    OSSPI_COMPRESSED_CERTIFICATE = 25 /* RFC 8879; OpenSSL before 3.2 knows none */
 };
 
 /** A traffic secret. */
@@ -102,6 +103,11 @@ struct osspi_message_cut {
 /** Cuts the messages of one level. server: we are one. */
 struct osspi_message_cut osspi_message_cut(const uint8_t *bytes, size_t len, enum osspi_level level,
                                            bool server);
+
+/** Is a NewSessionTicket one that QUIC allows, as far as that is QUIC's affair: with early data it
+ * has to allow 2^32-1 bytes of them (RFC 9001, 4.6.1)? What is malformed is for others to refuse.
+ */
+bool osspi_message_ticket_fits(const uint8_t *message, size_t len);
 
 /** Length of the whole message at bytes, its header included. */
 size_t osspi_message_len(const uint8_t *bytes);

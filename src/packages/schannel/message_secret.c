@@ -79,7 +79,6 @@ SECURITY_STATUS osspi_message_secrets_fit(const struct osspi_buffers *out,
     const size_t needed =
         offsetof(SEC_TRAFFIC_SECRETS, TrafficSecret) + (suite ? secret_len(suite) : 0);
 
-
     for (ULONG i = 0; i < plan->count; i++) {
         const SecBuffer *buffer = osspi_buffers_find_nth(out, SECBUFFER_TRAFFIC_SECRETS, i);
 

@@ -191,8 +191,8 @@ static enum osspi_tls_step feed_fragment(struct osspi_tls *tls, const uint8_t *b
 enum osspi_tls_step osspi_tls_feed_message(struct osspi_tls *tls, const uint8_t *message,
                                            size_t len, bool *ret_taken)
 {
-    const size_t room = OSSPI_BRIDGE_OVERHEAD +
-                        (len < OSSPI_TLS_MAX_FRAGMENT ? len : OSSPI_TLS_MAX_FRAGMENT);
+    const size_t room =
+        OSSPI_BRIDGE_OVERHEAD + (len < OSSPI_TLS_MAX_FRAGMENT ? len : OSSPI_TLS_MAX_FRAGMENT);
     uint8_t *record = osspi_alloc(room);
     enum osspi_tls_step step = OSSPI_TLS_WANT_INPUT;
 

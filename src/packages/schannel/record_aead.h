@@ -84,6 +84,7 @@ struct osspi_record_aead {
     uint8_t above;       /* bytes of a record before the ciphertext */
     uint8_t below;       /* and behind the data: content type (1.3) and tag */
     uint8_t slot;        /* bytes of a sealed KeyUpdate (1.3) or alert (1.2) */
+    bool answering;      /* write; TLS 1.3, client: a Finished is being made of write.secret */
 
     _Atomic uint32_t owed; /* OSSPI_OWED_; set under read, cleared under write */
 
@@ -157,6 +158,12 @@ SECURITY_STATUS osspi_record_key_ready(struct osspi_record_aead *record,
 SECURITY_STATUS osspi_record_key_next(const struct osspi_record_aead *record,
                                       const struct osspi_record_key *key,
                                       uint8_t ret_secret[OSSPI_MAX_HASH])
+    __attribute__((warn_unused_result));
+
+/** The same of a secret that is nobody's key for records. */
+SECURITY_STATUS osspi_record_next_secret(enum osspi_hmac_hash hash,
+                                         const uint8_t secret[OSSPI_MAX_HASH],
+                                         uint8_t ret_secret[OSSPI_MAX_HASH])
     __attribute__((warn_unused_result));
 
 /** Goes on with that secret; it is wiped where it was. */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * Record protection of datagram connections: sealing, what legs hand out, and how it is made; see
- * record_datagram.h. A number is claimed before sealing and spent even if that fails. A forked child
- * cannot use the context at all (core/object.h), so no nonce is used by two processes.
+ * record_datagram.h. A number is claimed before sealing and spent even if that fails. A forked
+ * child cannot use the context at all (core/object.h), so no nonce is used by two processes.
  */
 #include "packages/schannel/record_datagram.h"
 
@@ -298,6 +298,7 @@ SECURITY_STATUS osspi_record_datagram_new(struct osspi_tls *tls,
     record->kind = keys.kind;
     record->hash = keys.hash;
     record->server = facts->server;
+    record->srtp = osspi_tls_srtp_profile(tls);
     record->mtu = mtu;
     start(record, &keys);
     osspi_secure_zero(&keys, sizeof(keys));

@@ -31,21 +31,22 @@
 
 /** The receiving side: guarded by "read". */
 struct osspi_datagram_reading {
-    struct osspi_aead *aead; /* owned; NULL until the first record */
+    struct osspi_aead *aead;       /* owned; NULL until the first record */
     struct osspi_datagram_key key; /* its first part is wiped when aead is there */
-    uint64_t highest;        /* number of a record that was authentic */
-    uint64_t seen;           /* bit n: highest - n was, too */
-    uint8_t alert;           /* fatal alert of the peer, 0: none */
+    uint64_t highest;              /* number of a record that was authentic */
+    uint64_t seen;                 /* bit n: highest - n was, too */
+    uint8_t alert;                 /* fatal alert of the peer, 0: none */
     bool broken;
 };
 
 struct osspi_record_datagram {
-    struct osspi_record base; /* first member; constant, with the six below */
+    struct osspi_record base; /* first member; constant, with the seven below */
     struct osspi_shard *shard;
     uint32_t epoch; /* fork epoch in which it was made */
     enum osspi_aead_kind kind;
     enum osspi_hmac_hash hash;
     bool server;
+    uint16_t srtp;               /* profile (RFC 5764), 0: none */
     const _Atomic uint16_t *mtu; /* the context's */
 
     struct osspi_line line; /* write */
@@ -75,11 +76,10 @@ static inline struct osspi_record_datagram *osspi_record_of_datagram(struct ossp
  * @param[in] mtu  outlives the record
  * @return SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY, SEC_E_INTERNAL_ERROR: all stays the caller's.
  */
-SECURITY_STATUS osspi_record_datagram_new(struct osspi_tls *tls,
-                                          const struct osspi_tls_facts *facts,
-                                          const _Atomic uint16_t *mtu, struct osspi_line *line,
-                                          struct osspi_flight *flight, bool last,
-                                          struct osspi_record **ret_record)
+SECURITY_STATUS
+osspi_record_datagram_new(struct osspi_tls *tls, const struct osspi_tls_facts *facts,
+                          const _Atomic uint16_t *mtu, struct osspi_line *line,
+                          struct osspi_flight *flight, bool last, struct osspi_record **ret_record)
     __attribute__((warn_unused_result));
 
 /** Are there datagrams left for legs to hand out? Both sides are held. */

@@ -4,8 +4,8 @@
  * Opening records of DTLS where they lie; see record_datagram.h. The read side is held.
  *
  * Dropped without a trace (RFC 6347, 4.1.2.6 and 4.1.2.7): records of another epoch or number than
- * may come, those whose tag does not hold, and handshake messages and types that have no place. Only
- * what is authentic moves the window, and only an authentic alert ends something.
+ * may come, those whose tag does not hold, and handshake messages and types that have no place.
+ * Only what is authentic moves the window, and only an authentic alert ends something.
  */
 #include <string.h>
 

@@ -59,9 +59,15 @@ SECURITY_STATUS osspi_record_key_next(const struct osspi_record_aead *record,
                                       const struct osspi_record_key *key,
                                       uint8_t ret_secret[OSSPI_MAX_HASH])
 {
-    return osspi_derive_label(record->hash, key->secret, LABEL("traffic upd"),
-                              (struct osspi_hmac_bytes){0}, ret_secret,
-                              osspi_hmac_len(record->hash));
+    return osspi_record_next_secret(record->hash, key->secret, ret_secret);
+}
+
+SECURITY_STATUS osspi_record_next_secret(enum osspi_hmac_hash hash,
+                                         const uint8_t secret[OSSPI_MAX_HASH],
+                                         uint8_t ret_secret[OSSPI_MAX_HASH])
+{
+    return osspi_derive_label(hash, secret, LABEL("traffic upd"), (struct osspi_hmac_bytes){0},
+                              ret_secret, osspi_hmac_len(hash));
 }
 
 void osspi_record_key_replace(struct osspi_record_key *key, uint8_t secret[OSSPI_MAX_HASH])

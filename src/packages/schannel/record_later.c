@@ -23,6 +23,9 @@
 #define CERTIFICATE_REQUEST 13u
 #define CERTIFICATE_VERIFY  15u
 #define FINISHED            20u
+#define KEY_UPDATE          24u
+
+#define MAX_UPDATES 1000000u /* of one connection, for who asks after the handshake */
 
 #define PIECE_HEAD   3u
 #define MESSAGE_HEAD 4u
@@ -108,6 +111,9 @@ bool osspi_later_takes(const struct osspi_record_aead *record, uint8_t message_t
         return false;
     if (!record->server)
         return message_type == CERTIFICATE_REQUEST;
+    if (record->later->abandoned)
+        return message_type == CERTIFICATE || message_type == CERTIFICATE_VERIFY ||
+               message_type == FINISHED;
     if (message_type == CERTIFICATE)
         return record->later->state == OSSPI_LATER_ASKED;
     return osspi_later_is_answer(record) &&
@@ -117,7 +123,8 @@ bool osspi_later_takes(const struct osspi_record_aead *record, uint8_t message_t
 bool osspi_later_is_answer(const struct osspi_record_aead *record)
 {
     return record->version == OSSPI_TLS13 && record->server && record->later &&
-           record->later->state >= OSSPI_LATER_WANTED && !record->later->hold;
+           record->later->state >= OSSPI_LATER_WANTED && !record->later->hold &&
+           !record->later->abandoned;
 }
 
 bool osspi_later_want(struct osspi_record_aead *record)
@@ -220,6 +227,11 @@ enum osspi_record_kind osspi_later_keep(struct osspi_record_aead *record, uint8_
     enum osspi_record_kind kind;
 
     *ret_status = SEC_E_ILLEGAL_MESSAGE;
+    if (later->abandoned) {
+        later->awaits_finished = false;
+        later->hold = type == OSSPI_TYPE_CCS; /* its new key is one that we shall not know */
+        return OSSPI_RECORD_POST_HANDSHAKE;
+    }
     if (type == OSSPI_TYPE_CCS && later->awaits_finished)
         return osspi_record_break(record, OSSPI_ALERT_UNEXPECTED,
                                   "a second ChangeCipherSpec in a handshake");
@@ -233,6 +245,19 @@ enum osspi_record_kind osspi_later_keep(struct osspi_record_aead *record, uint8_
     else
         later->state = OSSPI_LATER_WANTED;
     return kind;
+}
+
+void osspi_later_abandon(struct osspi_record *base)
+{
+    struct osspi_record_aead *record = osspi_record_own(base);
+    struct osspi_later *later = record->later;
+
+    if (!later)
+        return;
+    later->abandoned = true;
+    if (record->version == OSSPI_TLS13)
+        later->hold = false;
+    empty_queue(later);
 }
 
 /* Nothing more of this kind on the connection: the TLS library cannot take its ClientHello back. */
@@ -347,6 +372,46 @@ SECURITY_STATUS osspi_later_move(struct osspi_record *base)
     return status;
 }
 
+/* ---- KeyUpdates ---- */
+
+/* One that the wire has seen, for the TLS library too. */
+static SECURITY_STATUS update_library(struct osspi_record_aead *record)
+{
+    static const uint8_t message[] = {KEY_UPDATE, 0, 0, 1, 0};
+    struct osspi_bridge *bridge = &record->later->bridge;
+    struct osspi_bridge_key *key = record->server ? &bridge->in : &bridge->out;
+    uint8_t sealed[sizeof(message) + OSSPI_BRIDGE_OVERHEAD], next[OSSPI_MAX_HASH] = {0};
+    size_t len = 0;
+    SECURITY_STATUS status = SEC_E_OK;
+
+    if (record->server)
+        status =
+            osspi_bridge_seal(bridge, OSSPI_TYPE_HANDSHAKE, message, sizeof(message), sealed, &len);
+    if (status == SEC_E_OK)
+        status = osspi_tls_later_update(record->tls, record->server ? sealed : NULL, len);
+    if (status == SEC_E_OK)
+        status = osspi_record_next_secret(record->hash, key->secret, next);
+    if (status == SEC_E_OK)
+        osspi_bridge_use(key, next, 0);
+    osspi_secure_zero(next, sizeof(next));
+    return status;
+}
+
+/* TLS 1.3: a client's Finished is made of its traffic secret as it is then (RFC 8446, 4.4.4), and
+ * the TLS library has not heard of the KeyUpdates since the handshake. */
+static SECURITY_STATUS catch_up(struct osspi_record_aead *record)
+{
+    const struct osspi_bridge *bridge = &record->later->bridge;
+    const uint8_t *theirs = record->server ? bridge->in.secret : bridge->out.secret;
+    const uint8_t *ours = record->server ? record->read.secret : record->write.secret;
+    const size_t len = osspi_hmac_len(record->hash);
+    SECURITY_STATUS status = SEC_E_OK;
+
+    for (uint32_t i = 0; status == SEC_E_OK && memcmp(theirs, ours, len) != 0; i++)
+        status = i < MAX_UPDATES ? update_library(record) : SEC_E_INTERNAL_ERROR;
+    return status;
+}
+
 /* ---- beginning ---- */
 
 static SECURITY_STATUS prepare(struct osspi_record_aead *record, bool request)
@@ -434,9 +499,13 @@ SECURITY_STATUS osspi_later_answer(struct osspi_record *base, bool request)
     }
     /* In TLS 1.3 the server's part was prepared when it asked. */
     status = record->server && record->version == OSSPI_TLS13 ? SEC_E_OK : prepare(record, request);
-    if (status == SEC_E_OK)
-        later->state = OSSPI_LATER_RUNNING;
-    return status;
+    if (status == SEC_E_OK && record->version == OSSPI_TLS13)
+        status = catch_up(record);
+    if (status != SEC_E_OK)
+        return status;
+    later->state = OSSPI_LATER_RUNNING;
+    record->answering = !record->server;
+    return SEC_E_OK;
 }
 
 /* ---- feeding ---- */
@@ -551,13 +620,18 @@ SECURITY_STATUS osspi_later_finish(struct osspi_record *base)
 {
     struct osspi_record_aead *record = osspi_record_own(base);
     struct osspi_later *later = record->later;
-    SECURITY_STATUS status = osspi_later_move(base);
+    SECURITY_STATUS status = SEC_E_OK;
 
-    if (status == SEC_E_OK && record->version != OSSPI_TLS13)
+    /* The Finished becomes pending when nothing else can fail: who has it believes that all is
+     * well. */
+    if (record->version != OSSPI_TLS13)
         status = renew_secrets(record);
+    if (status == SEC_E_OK)
+        status = osspi_later_move(base);
     if (status != SEC_E_OK)
         return status;
     later->left--;
+    record->answering = false;
     later->awaits_finished = later->hold = later->heard = later->fed = false;
     later->state = later->queue.len > 0 ? OSSPI_LATER_WANTED : OSSPI_LATER_IDLE;
     record->idle_run = 0;

@@ -255,8 +255,10 @@ enum osspi_record_kind osspi_record_open_one(struct osspi_record *base, uint8_t 
         *ret_status = SEC_E_CONTEXT_EXPIRED;
         return break_open(bytes, len, ret_plain_len);
     }
-    if (record->later && record->later->hold)
-        return OSSPI_RECORD_POSTPONED;
+    if (record->later && record->later->hold) {
+        *ret_status = SEC_E_CONTEXT_EXPIRED;
+        return record->later->abandoned ? OSSPI_RECORD_RETRY : OSSPI_RECORD_POSTPONED;
+    }
     if (!check_header(record, bytes, len, ret_status))
         return break_open(bytes, len, ret_plain_len);
     *ret_status = osspi_record_key_ready(record, &record->read);

@@ -179,7 +179,7 @@ SECURITY_STATUS osspi_record_settle(struct osspi_record_aead *record)
     const uint32_t owed = atomic_load_explicit(&record->owed, memory_order_relaxed);
     SECURITY_STATUS status = SEC_E_OK;
 
-    if (record->closed)
+    if (record->closed || record->answering)
         return SEC_E_OK;
     if (owed & OSSPI_OWED_UPDATE || has_to_update(record))
         status = osspi_record_update_key(record, false);

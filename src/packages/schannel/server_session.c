@@ -5,7 +5,7 @@
  * works on the connection, inside its shard.
  *
  * In TLS 1.3 a session is kept in its ticket alone, and OpenSSL is never given one from here: it
- * asks if tickets are off.
+ * asks if tickets are off. A renegotiation makes no session that serves again, and takes none.
  */
 #include "packages/schannel/server_session.h"
 
@@ -41,14 +41,16 @@ static uint8_t *encode(const SSL_SESSION *session, size_t *ret_len)
 static int on_new(SSL *ssl, SSL_SESSION *session)
 {
     struct osspi_tls *tls = osspi_tls_of(ssl);
-    struct osspi_id_session kept = {.enabled = tls->allow_tickets};
+    struct osspi_id_session kept = {.owner = osspi_session_credential(tls->session_owner),
+                                    .enabled = tls->allow_tickets};
     unsigned int id_len = 0;
     uint8_t *bytes;
 
     kept.id = SSL_SESSION_get_id(session, &id_len);
     kept.id_len = id_len;
-    if (SSL_version(ssl) == TLS1_3_VERSION || id_len == 0 || osspi_tls_psk_used(tls) ||
-        SSL_SESSION_is_resumable(session) != 1 || !osspi_ticket_mark(tls, session))
+    if (SSL_version(ssl) == TLS1_3_VERSION || id_len == 0 || tls->later ||
+        osspi_tls_psk_used(tls) || SSL_SESSION_is_resumable(session) != 1 ||
+        !osspi_ticket_mark(tls, session))
         return 0;
     bytes = encode(session, &kept.len);
     if (bytes == NULL)
@@ -70,7 +72,7 @@ static SSL_SESSION *on_find(SSL *ssl, const unsigned char *id, int id_len, int *
     size_t len = 0;
 
     *ret_copy = 0; /* the one reference is OpenSSL's */
-    if (SSL_version(ssl) == TLS1_3_VERSION || id_len <= 0)
+    if (SSL_version(ssl) == TLS1_3_VERSION || id_len <= 0 || osspi_tls_of(ssl)->later)
         return NULL;
     at = bytes = osspi_id_cache_find(id, (size_t)id_len, now, &len);
     if (bytes == NULL)

@@ -17,6 +17,7 @@
 #include "packages/schannel/id_cache.h"
 #include "packages/schannel/name.h"
 #include "packages/schannel/shard.h"
+#include "packages/schannel/tls_internal.h"
 #include "packages/schannel/verify.h"
 
 #define BUCKETS      512u
@@ -292,6 +293,7 @@ void osspi_session_forget(const struct osspi_session_name *name)
 void osspi_session_forget_credential(uint64_t credential_id)
 {
     drop_matching(&credential_id, NULL);
+    osspi_id_cache_forget(osspi_session_credential(credential_id));
 }
 
 uint32_t osspi_session_count(void)

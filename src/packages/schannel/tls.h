@@ -78,7 +78,6 @@ struct osspi_tls_facts {
                               negotiated less (RFC 6066) */
     uint16_t peer_signature_scheme;  /* TLS SignatureScheme the peer signed with, 0: none */
     uint16_t local_signature_scheme; /* ours, 0: none */
-    uint16_t srtp_profile;           /* RFC 5764; 0: none */
     uint16_t schemes;                /* signature.h: what both sides take, as far as it is known */
     uint32_t extensions;             /* negotiated.h: what the server has answered with */
     bool resumed : 1;
@@ -184,6 +183,20 @@ SECURITY_STATUS osspi_tls_failure(const struct osspi_tls *tls);
 /** Words on the failure for OsspiGetErrorDetail; never NULL. Valid until the next call. */
 const char *osspi_tls_detail(const struct osspi_tls *tls);
 
+/** Client, in front of the first step: bytes to go out with the ClientHello as early data, if a
+ * session permits. Borrowed for that step. */
+void osspi_tls_send_early(struct osspi_tls *tls, const uint8_t *bytes, size_t len);
+
+/** What is known of early data. */
+struct osspi_tls_early_news {
+    uint32_t status; /* OSSPI_EARLY_DATA_ (opensspi.h) */
+    uint8_t *bytes;  /* received since it was asked for last, moved out; NULL: none */
+    size_t len, size;
+};
+
+/** Tells it, after any step. The bytes are to be freed with osspi_secret_free(bytes, size). */
+void osspi_tls_take_early(struct osspi_tls *tls, struct osspi_tls_early_news *ret_news);
+
 /** Bytes waiting to be sent; borrowed until the next call on tls. */
 void osspi_tls_flight(const struct osspi_tls *tls, const uint8_t **ret_bytes, size_t *ret_len);
 void osspi_tls_flight_sent(struct osspi_tls *tls); /* drops and wipes them */
@@ -242,6 +255,12 @@ SECURITY_STATUS osspi_tls_later_credential(struct osspi_tls *tls,
 /** Then, if it is for us to begin: a client's ClientHello (TLS 1.2), a server's CertificateRequest
  * (TLS 1.3). osspi_tls_handshake(tls, NULL, 0) makes it; the request is made when that is DONE. */
 SECURITY_STATUS osspi_tls_later_start(struct osspi_tls *tls) __attribute__((warn_unused_result));
+
+/** TLS 1.3: goes on to the next key in the client's direction, though no such record is on the wire.
+ * Server: record is the KeyUpdate as the TLS library expects it. Client: NULL; it makes one, which is
+ * dropped. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR: it is of no use any more. */
+SECURITY_STATUS osspi_tls_later_update(struct osspi_tls *tls, const uint8_t *record, size_t len)
+    __attribute__((warn_unused_result));
 
 /** The CertificateRequest was made: what comes is the client's answer. */
 void osspi_tls_later_await(struct osspi_tls *tls);

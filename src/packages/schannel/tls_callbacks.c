@@ -22,7 +22,7 @@ int osspi_tls_on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct osspi_tls *tls = osspi_tls_of(ssl);
 
-    if (tls == NULL || !tls->allow_tickets || tls->target == NULL ||
+    if (tls == NULL || !tls->allow_tickets || tls->later || tls->target == NULL ||
         SSL_SESSION_is_resumable(session) != 1)
         return 0;
     /* Who shows a default certificate is decided anew each time: by the flags of that leg, and by
@@ -43,8 +43,7 @@ int osspi_tls_on_session(SSL *ssl, SSL_SESSION *session)
     return 0; /* OpenSSL keeps its reference */
 }
 
-/* Does the list of length-prefixed identifiers hold this one? */
-static bool is_offered(const uint8_t *list, size_t len, const uint8_t *id, size_t id_len)
+bool osspi_tls_is_offered(const uint8_t *list, size_t len, const uint8_t *id, size_t id_len)
 {
     while (len > 0 && list[0] < len) {
         const size_t entry = list[0];
@@ -68,7 +67,7 @@ int osspi_tls_on_alpn(SSL *ssl, const unsigned char **ret_id, unsigned char *ret
     size_t len = tls->alpn_len;
     while (len > 0 && list[0] < len) {
         const size_t entry = list[0];
-        if (entry > 0 && is_offered(offered, offered_len, list + 1, entry)) {
+        if (entry > 0 && osspi_tls_is_offered(offered, offered_len, list + 1, entry)) {
             *ret_id = list + 1;
             *ret_len = (unsigned char)entry;
             return SSL_TLSEXT_ERR_OK;

@@ -25,4 +25,7 @@ int osspi_tls_on_alpn(SSL *ssl, const unsigned char **ret_id, unsigned char *ret
 void osspi_tls_on_message(int sending, int version, int content_type, const void *bytes, size_t len,
                           SSL *ssl, void *argument);
 
+/** Does the list of length-prefixed identifiers hold this one? */
+bool osspi_tls_is_offered(const uint8_t *list, size_t len, const uint8_t *id, size_t id_len);
+
 #endif

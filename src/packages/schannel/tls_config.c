@@ -19,6 +19,7 @@
 #include "packages/schannel/server_session.h"
 #include "packages/schannel/staple.h"
 #include "packages/schannel/ticket.h"
+#include "packages/schannel/tls_early.h"
 #include "packages/schannel/tls_hello.h"
 #include "packages/schannel/verify.h"
 
@@ -156,6 +157,8 @@ static SECURITY_STATUS set_sessions(struct osspi_tls_config *config)
     }
     osspi_server_session_configure(config->ctx);
     SSL_CTX_set_alpn_select_cb(config->ctx, osspi_tls_on_alpn, NULL);
+    if (!osspi_tls_early_configure(config))
+        return SEC_E_INSUFFICIENT_MEMORY;
     /* Whether a connection issues tickets is its own affair; see tls_connection.c. */
     if (!osspi_ticket_enable(config->ctx, config->tickets) ||
         SSL_CTX_set_num_tickets(config->ctx, OSSPI_TLS_TICKETS) != 1)

@@ -14,6 +14,7 @@
 #include "packages/schannel/client_cert.h"
 #include "packages/schannel/message_tls.h"
 #include "packages/schannel/tls_callbacks.h"
+#include "packages/schannel/tls_early.h"
 #include "packages/schannel/tls_hello.h"
 #include "packages/schannel/tls_internal.h"
 #include "packages/schannel/tls_psk.h"
@@ -156,6 +157,8 @@ static SECURITY_STATUS make_ssl(struct osspi_tls *tls, const struct osspi_tls_se
     if (!(tls->server ? prepare_server(tls, setup) : prepare_client(tls)) ||
         (tls->messages != NULL && !osspi_messages_prepare(tls)))
         return osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
+    if (!osspi_tls_early_prepare(tls))
+        return SEC_E_INSUFFICIENT_MEMORY;
     if (setup->psk != NULL && !(tls->server && demands_certificate(tls, setup))) {
         const SECURITY_STATUS status = osspi_tls_psk_prepare(tls, setup->psk);
         if (status != SEC_E_OK)
@@ -223,6 +226,17 @@ SECURITY_STATUS osspi_tls_new(const struct osspi_tls_setup *setup, struct osspi_
     return status;
 }
 
+/* OpenSSL from 3.2 on frees a record layer twice when it frees a connection of DTLS that failed
+ * between making its ChangeCipherSpec and its Finished. Nothing but want of memory ends a handshake
+ * there, and a leak is better than a crash. */
+static bool must_not_be_freed(const struct osspi_tls *tls)
+{
+    return tls->datagram && !tls->finished_sent &&
+           (tls->failure == SEC_E_INSUFFICIENT_MEMORY ||
+            (tls->failure != SEC_E_OK && tls->write_protected)) &&
+           OpenSSL_version_num() >= 0x30200000UL;
+}
+
 void osspi_tls_free(struct osspi_tls *tls)
 {
     if (tls == NULL)
@@ -231,7 +245,8 @@ void osspi_tls_free(struct osspi_tls *tls)
     tls->flight = NULL;
     tls->flight_len = tls->flight_size = 0;
     osspi_tls_psk_clear(tls);
-    if (tls->epoch != osspi_fork_epoch()) {
+    osspi_tls_early_clear(tls);
+    if (tls->epoch != osspi_fork_epoch() || must_not_be_freed(tls)) {
         osspi_shard_abandon(&tls->abandoned);
         return;
     }

@@ -4,8 +4,8 @@
  * A datagram connection's side of OpenSSL (DTLS 1.2): made so that OpenSSL does nothing by itself.
  * Its timer never runs out, because the caller of SSPI owns the time; its MTU is the largest, and
  * its numbers and cookies are not used, because datagram.h makes all that leaves. What it reads is
- * numbered anew as well, so that a forged number cannot shut its window: which records come twice is
- * not a matter for the handshake, whose messages have numbers of their own.
+ * numbered anew as well, so that a forged number cannot shut its window: which records come twice
+ * is not a matter for the handshake, whose messages have numbers of their own.
  *
  * The cookie has been checked when OpenSSL gets to see a ClientHello; DTLSv1_listen() is the way to
  * tell it that the first two messages of the handshake are past.
@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/srtp.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -91,18 +92,17 @@ bool osspi_tls_srtp_known(const uint8_t *list, size_t len)
 static bool use_srtp(SSL *ssl, const uint8_t *list, size_t len)
 {
     char names[128] = "";
+    size_t used = 0;
 
     for (size_t i = 0; i + 1 < len; i += 2) {
         const char *name = profile_name(list + i);
-        const size_t used = strlen(names);
 
         if (name == NULL || strstr(names, name) != NULL || used + strlen(name) + 2 > sizeof(names))
             continue;
-        if (used > 0)
-            strcat(names, ":");
-        strcat(names, name);
+        used +=
+            (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? ":" : "", name);
     }
-    return names[0] == '\0' || SSL_set_tlsext_use_srtp(ssl, names) == 0; /* 0 is success here */
+    return used == 0 || SSL_set_tlsext_use_srtp(ssl, names) == 0; /* 0 is success here */
 }
 
 uint16_t osspi_tls_srtp_profile(const struct osspi_tls *tls)

@@ -30,8 +30,7 @@ enum osspi_tls_step osspi_tls_listen(struct osspi_tls *tls, const uint8_t *recor
 
 /** Suite and secrets of the handshake under way; from its first sealed record on. To be wiped.
  * SEC_E_OK; SEC_E_INTERNAL_ERROR. */
-SECURITY_STATUS osspi_tls_datagram_keys(struct osspi_tls *tls,
-                                        struct osspi_datagram_keys *ret_keys)
+SECURITY_STATUS osspi_tls_datagram_keys(struct osspi_tls *tls, struct osspi_datagram_keys *ret_keys)
     __attribute__((warn_unused_result));
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "packages/schannel/tls_internal.h"
 
-#define HEADER          4u /* type and length of a message; RFC 8446, 4 */
+#define HEADER          4u  /* type and length of a message; RFC 8446, 4 */
 #define HELLO_FIXED     34u /* version and random; RFC 8446, 4.1.2 */
 #define EXTENSION_FIXED 4u  /* type and length; RFC 8446, 4.2 */
 

@@ -25,8 +25,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OSSPI_MAX_EXTENSIONS      8u     /* that a connection sends */
-#define OSSPI_MAX_EXTENSION_BYTES 16384u /* of all of them; OpenSSL's clients take 20,000 in all */
+#define OSSPI_MAX_EXTENSIONS 8u /* that a connection sends */
+#define OSSPI_MAX_EXTENSION_BYTES \
+    16384u /* of all of them; OpenSSL's clients take 20,000 in all \
+            */
 
 struct osspi_tls;
 struct osspi_tls_config;

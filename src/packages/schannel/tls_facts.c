@@ -14,7 +14,6 @@
 #include "base/memory.h"
 #include "packages/schannel/signature.h"
 #include "packages/schannel/ticket.h"
-#include "packages/schannel/tls_datagram.h"
 #include "packages/schannel/tls_internal.h"
 #include "packages/schannel/tls_psk.h"
 
@@ -302,8 +301,6 @@ static bool copy_facts(struct osspi_tls *tls, struct osspi_tls_facts *facts)
     /* DTLS 1.2 is TLS 1.2 in other records. */
     facts->datagram = tls->datagram;
     facts->version = tls->datagram ? TLS1_2_VERSION : (uint16_t)SSL_version(tls->ssl);
-    if (tls->datagram)
-        facts->srtp_profile = osspi_tls_srtp_profile(tls);
     facts->cipher_suite = cipher == NULL ? 0 : SSL_CIPHER_get_protocol_id(cipher);
     facts->resumed = SSL_session_reused(tls->ssl) == 1 && !osspi_tls_psk_used(tls);
     facts->server = tls->server;

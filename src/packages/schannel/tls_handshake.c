@@ -16,6 +16,7 @@
 #include "base/foreign.h"
 #include "base/memory.h"
 #include "packages/schannel/provider.h"
+#include "packages/schannel/tls_early.h"
 #include "packages/schannel/tls_internal.h"
 
 /* finished: our Finished is in the flight that was made now. */
@@ -135,7 +136,7 @@ enum osspi_tls_step osspi_tls_handshake(struct osspi_tls *tls, const uint8_t *re
         osspi_secrets_tell_both();
     osspi_tls_errors_clear();
     const bool finished_before = tls->finished_sent;
-    const int done = tls->later ? osspi_tls_later_run(tls) : SSL_do_handshake(tls->ssl);
+    const int done = tls->later ? osspi_tls_later_run(tls) : osspi_tls_early_run(tls);
     const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, done);
     /* A read that found nothing is the only way to be asked for more. */
     const bool wants_input = error == SSL_ERROR_WANT_READ;

@@ -100,8 +100,9 @@ struct osspi_tls {
     uint8_t *alpn; /* wire form, or NULL */
     size_t alpn_len;
 
-    struct osspi_tls_psk *psk;  /* tls_psk.c; NULL: none was given */
-    osspi_suite_set psk_suites; /* those of TLS 1.2 that go with it */
+    struct osspi_tls_early *early; /* tls_early.c; NULL: early data are off */
+    struct osspi_tls_psk *psk;     /* tls_psk.c; NULL: none was given */
+    osspi_suite_set psk_suites;    /* those of TLS 1.2 that go with it */
 
     /* Server: what the ClientHello has decided; tls_hello.c. */
     bool greeted;        /* it was seen: a second one changes nothing */
@@ -180,6 +181,7 @@ struct osspi_tls {
         uint8_t client[48], server[48], exporter[48]; /* TLS 1.3; wiped once taken */
         uint8_t known;                                /* which of them, a bit each */
         uintptr_t exporter_at;   /* where OpenSSL keeps it, as far as it shows; 0: unknown */
+        uintptr_t early_at;      /* the same of the exporter secret of early data */
         uint64_t sealed;         /* records since our secret became known */
         bool finished;           /* TLS 1.2: our Finished was seen */
         uint64_t finished_nonce; /* and what stands where its nonce may be; big endian */
@@ -256,6 +258,12 @@ bool osspi_extension_register(SSL_CTX *ctx, const struct osspi_extension_set *se
 
 /** So are those of message mode: QUIC's tickets are not for TCP, nor the other way. */
 #define OSSPI_MESSAGE_SESSIONS (UINT64_C(1) << 62)
+
+/** The credential behind such a name. */
+static inline uint64_t osspi_session_credential(uint64_t owner)
+{
+    return owner & ~(OSSPI_DATAGRAM_SESSIONS | OSSPI_MESSAGE_SESSIONS);
+}
 
 /* ---- tls_datagram.c ---- */
 

@@ -30,6 +30,8 @@
 #define MAX_SSL    65536u /* bytes of an SSL, by far */
 #define RANDOM_HEX 64u    /* hex digits of the client random */
 
+#define EARLY_EXPORTER "e exp master"
+
 enum { KNOW_CLIENT = 1, KNOW_SERVER = 2, KNOW_EXPORTER = 4, KNOW_ALL = 7 };
 
 /* ---- secrets ---- */
@@ -126,6 +128,8 @@ void osspi_tls_on_derived(void *owner, const char *label, size_t label_len, cons
 
     if (tls->messages != NULL)
         osspi_messages_see_secret(tls, label, label_len, secret, len);
+    if (label_len == strlen(EARLY_EXPORTER) && memcmp(label, EARLY_EXPORTER, label_len) == 0)
+        tls->keys.early_at = (uintptr_t)secret;
     for (size_t i = 0; i < OSSPI_COUNT_OF(names) && len <= MAX_SECRET; i++) {
         if (strlen(names[i].label) != label_len || memcmp(names[i].label, label, label_len) != 0)
             continue;
@@ -185,6 +189,8 @@ static void find_schedule(struct osspi_tls *tls)
         return;
     tls->schedule_at = exporter - block - BEFORE * FIELD;
     tls->schedule_len = (BEFORE + 1) * FIELD;
+    if (tls->keys.early_at == exporter + FIELD) /* with early data there is one more behind it */
+        tls->schedule_len += FIELD;
 }
 
 void osspi_tls_wipe_schedule(struct osspi_tls *tls)

@@ -9,6 +9,7 @@
  * were told of sizes stays true, and nobody becomes somebody else. It is always a full one, and its
  * session serves no other connection.
  */
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <opensspi.h>
 #include <string.h>
@@ -143,11 +144,21 @@ static void ask_for_certificate(struct osspi_tls *tls)
                    NULL);
 }
 
-/* Sessions of it serve nobody. */
+/*
+ * Sessions of it serve nobody, and none serves it. A server's belong to a context that no other
+ * connection has, and a client keeps none. In TLS 1.2 tickets come and go as before all the same:
+ * GnuTLS waits for one where it had one, and issues one to who has taken one. OpenSSL's option
+ * against resumption in a renegotiation would keep it from issuing them.
+ */
 static bool stop_sessions(struct osspi_tls *tls)
 {
-    SSL_set_options(tls->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
-    return !tls->server || SSL_set_num_tickets(tls->ssl, 0) == 1;
+    unsigned char nobodys[32];
+
+    if (!tls->server)
+        return true;
+    return SSL_set_num_tickets(tls->ssl, 0) == 1 &&
+           RAND_bytes_ex(tls->config->shard->libctx, nobodys, sizeof(nobodys), 0) == 1 &&
+           SSL_set_session_id_context(tls->ssl, nobodys, sizeof(nobodys)) == 1;
 }
 
 /* The same version and suite. */
@@ -206,6 +217,32 @@ SECURITY_STATUS osspi_tls_later_start(struct osspi_tls *tls)
         tls->server ? SSL_verify_client_post_handshake(tls->ssl) : SSL_renegotiate(tls->ssl);
     if (ready != 1)
         status = osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
+    osspi_tls_errors_clear();
+    return status;
+}
+
+SECURITY_STATUS osspi_tls_later_update(struct osspi_tls *tls, const uint8_t *record, size_t len)
+{
+    size_t data_len = 0;
+    char byte;
+    bool done;
+
+    if (tls->epoch != osspi_fork_epoch())
+        return SEC_E_CONTEXT_EXPIRED;
+    OSSPI_IN_SHARD(tls->config->shard);
+    osspi_tls_errors_clear();
+    if (record != NULL) {
+        done = osspi_tls_feed(tls, record, len) &&
+               SSL_get_error(tls->ssl, SSL_read_ex(tls->ssl, &byte, 1, &data_len)) ==
+                   SSL_ERROR_WANT_READ;
+        tls->in = NULL;
+        tls->in_len = 0;
+    } else {
+        done = SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+               SSL_do_handshake(tls->ssl) == 1;
+        osspi_tls_flight_sent(tls);
+    }
+    const SECURITY_STATUS status = done ? SEC_E_OK : osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
     osspi_tls_errors_clear();
     return status;
 }

@@ -51,6 +51,8 @@ static const struct {
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, SEC_E_MESSAGE_ALTERED},
     {SSL_R_DIGEST_CHECK_FAILED, SEC_E_MESSAGE_ALTERED},
     {SSL_R_BAD_SIGNATURE, SEC_E_DECRYPT_FAILURE},
+    /* another pre-shared key; the alert is illegal_parameter in OpenSSL 3.0, decrypt_error later */
+    {SSL_R_BINDER_DOES_NOT_VERIFY, SEC_E_DECRYPT_FAILURE},
     {SSL_R_DECRYPTION_FAILED, SEC_E_DECRYPT_FAILURE},
     /* parameters of the peer's that make no key, which OpenSSL may call its own fault */
     {SSL_R_BAD_DH_VALUE, SEC_E_ILLEGAL_MESSAGE},
@@ -200,10 +202,13 @@ void osspi_tls_fail_with(struct osspi_tls *tls, SECURITY_STATUS status, const ch
     va_end(arguments);
 }
 
-/* The alert alone has to tell; none, and it was nobody's fault but ours. */
+/* The alert alone has to tell; none, and it was nobody's fault but ours. But with datagrams the
+ * library also gives up without a word, at fragments that contradict each other. */
 static SECURITY_STATUS status_without_reason(const struct osspi_tls *tls)
 {
-    return tls->alert_sent ? status_of_sent(tls->alert_out) : SEC_E_INTERNAL_ERROR;
+    if (tls->alert_sent)
+        return status_of_sent(tls->alert_out);
+    return tls->ssl && SSL_is_dtls(tls->ssl) ? SEC_E_ILLEGAL_MESSAGE : SEC_E_INTERNAL_ERROR;
 }
 
 void osspi_tls_fail(struct osspi_tls *tls, const char *function)
