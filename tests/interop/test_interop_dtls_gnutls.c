@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * DTLS 1.2 with gnutls-serv --udp and gnutls-cli --udp: both sides, ECDSA and RSA, small MTUs on
- * either side, each suite, client certificates, resumption, and the close. gnutls-serv always wants
- * a cookie.
+ * either side, each suite, client certificates, lost datagrams (one form only), and the close.
+ * gnutls-serv always wants a cookie.
  */
 #include <stdio.h>
 #include <string.h>

@@ -178,8 +178,8 @@ void flow_begin(struct flow *flow)
     if (flow->left == 0 || flow->running || flow->closing ||
         (flow->setup.tls13 && !run->end.server))
         return;
-    if (flow->begun && flow->setup.kind == FOREIGN_GNUTLS)
-        return; /* it does not bear two at once */
+    if (flow->begun && (flow->setup.kind == FOREIGN_GNUTLS || !flow->setup.server))
+        return; /* only a server of OpenSSL's bears two at once, whatever lies between them */
     if (run->end.server && (flow->setup.tls13 || property_pick(run, 2) == 0)) {
         run->end.flags |= ASC_REQ_MUTUAL_AUTH;
         flow->asked = true;

@@ -82,7 +82,7 @@ void flow_peer_begin(struct flow *flow)
     const bool asks = property_pick(run, 2) == 0;
 
     if (!may_begin(flow) ||
-        (flow->running && (flow->setup.kind == FOREIGN_GNUTLS || flow->data_behind)))
+        (flow->running && (flow->setup.kind == FOREIGN_GNUTLS || !flow->setup.server)))
         return;
     /* Then it does not bear data that are on their way, nor in TLS 1.3 KeyUpdates. */
     if (flow->setup.kind == FOREIGN_GNUTLS && flow->setup.server == flow->setup.tls13) {
@@ -99,7 +99,6 @@ void flow_peer_begin(struct flow *flow)
         run->peer.asks = flow->asked && flow->setup.server;
         TEST_REQUIRE(foreign_renegotiate(&run->peer));
     }
-    flow->hold = flow->hold || (flow->running && !flow->setup.tls13);
     flow_counts.crossed += flow->running;
     if (getenv("FT"))
         fprintf(stderr, "peer begins\n"); /*FT*/

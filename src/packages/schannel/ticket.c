@@ -287,11 +287,12 @@ static int on_issue(SSL *ssl, void *argument)
 static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
                                    size_t key_name_len, SSL_TICKET_STATUS status, void *argument)
 {
-    (void)ssl;
     (void)key_name;
     (void)key_name_len;
     (void)argument;
 
+    if (osspi_tls_of(ssl)->later) /* no renegotiation is resumed; GnuTLS waits for a ticket in each */
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if ((int64_t)time(NULL) >= osspi_ticket_until(session))
