@@ -142,7 +142,6 @@ static SECURITY_STATUS leg_of(struct flow *flow, bool with_input, bool asking)
     after_leg(flow, status, asking, leg.out[0].cbBuffer);
     if (getenv("FT"))
         fprintf(stderr, "leg in %zu out %u status %08x run %d hold %d\n", len, leg.out[0].cbBuffer,
-                (unsigned)status, flow->running, flow->hold); /*FT*/
     free(out);
     return status;
 }
@@ -289,9 +288,8 @@ void flow_seal(struct flow *flow, size_t len)
     free(bytes);
     run->ours.sent += len;
     if (getenv("FT"))
-        fprintf(stderr, "seal %zu run %d hold %d\n", len, flow->running, flow->hold); /*FT*/
-    if (len > 0)
-        flow->updates = 0;
+        if (len > 0)
+            flow->updates = 0;
     flow_counts.sealed++;
 }
 

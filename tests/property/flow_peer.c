@@ -64,7 +64,6 @@ void flow_peer_read(struct flow *flow, size_t len)
         TEST_REQUIRE(i < 10000);
         if (getenv("FT"))
             fprintf(stderr, "peer read %d %zu busy %d\n", (int)news, got,
-                    foreign_busy(&run->peer)); /*FT*/
         if (!take_news(flow, news, data, got))
             return;
     }
@@ -101,8 +100,7 @@ void flow_peer_begin(struct flow *flow)
     }
     flow_counts.crossed += flow->running;
     if (getenv("FT"))
-        fprintf(stderr, "peer begins\n"); /*FT*/
-    flow->begun = true;
+        flow->begun = true;
     flow_counts.asked++;
     run->posts++;
     property_peer_sent(run);
