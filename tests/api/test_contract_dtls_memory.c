@@ -7,27 +7,8 @@
  */
 #include <opensspi.h>
 
-#include "api/memory_walk.h"
+#include "api/memory_each.h"
 #include "support/dtls_peer.h"
-#include "support/failing_alloc.h"
-
-static uint64_t fail_at; /* counted over the walk; 0: none */
-static uint64_t passed;  /* allocations in earlier calls of this walk */
-static bool struck;
-
-static void arm(void)
-{
-    failing_alloc_nth(fail_at > passed ? fail_at - passed : 0);
-}
-
-static void disarm(void)
-{
-    passed += failing_alloc_count();
-    struck = struck || failing_alloc_hit();
-    failing_alloc_nth(0);
-}
-
-static const struct memory_hooks hooks = {arm, disarm};
 
 /* Until the server is done; its last flight is lost then, and has to come again. */
 static SECURITY_STATUS shake_hands(struct dtls_pair *pair)
@@ -52,7 +33,7 @@ static SECURITY_STATUS shake_hands(struct dtls_pair *pair)
     return status;
 }
 
-static SECURITY_STATUS walk(struct dtls_pair *pair)
+static SECURITY_STATUS walk_pair(struct dtls_pair *pair)
 {
     SECURITY_STATUS status =
         peer_end_acquire(&pair->client.end, SP_PROT_DTLS1_2_CLIENT, 0, NULL, false);
@@ -71,51 +52,26 @@ static SECURITY_STATUS walk(struct dtls_pair *pair)
     return status == SEC_E_OK ? memory_shut(&pair->client.end) : status;
 }
 
-static SECURITY_STATUS walk_with(size_t form, uint64_t at)
+static SECURITY_STATUS walk(const struct peer_form *form, DWORD protocols)
 {
     static const uint8_t alpn[] = {9, 0, 0, 0, 2, 0, 0, 0, 3, 0, 2, 'h', '3'};
     struct dtls_pair pair;
     SECURITY_STATUS status;
 
-    SslEmptyCacheA(NULL, 0);
-    fail_at = at;
-    passed = 0;
-    struck = false;
-    dtls_end_init(&pair.client, memory_form(form, &hooks), false);
-    dtls_end_init(&pair.server, memory_form(form, &hooks), true);
+    (void)protocols; /* DTLS 1.2 */
+    dtls_end_init(&pair.client, form, false);
+    dtls_end_init(&pair.server, form, true);
     pair.client.mtu = pair.server.mtu = 300;
     pair.client.end.alpn = pair.server.end.alpn = alpn;
     pair.client.end.alpn_size = pair.server.end.alpn_size = sizeof(alpn);
-    status = walk(&pair);
+    status = walk_pair(&pair);
     dtls_close(&pair);
-    memory_require_nothing_left();
     return status;
 }
 
 static void walk_all(size_t form)
 {
-    uint64_t told = 0, overcome = 0, total;
-
-    for (int i = 0; i < 3; i++) /* what is made once is made */
-        assert_int_equal(walk_with(form, 0), SEC_E_OK);
-    total = passed;
-    for (uint64_t at = 1; at <= total + 20; at++) {
-        SECURITY_STATUS status = walk_with(form, at);
-
-        if (status == SEC_E_INSUFFICIENT_MEMORY) {
-            assert_true(struck);
-            told++;
-        } else if (status == SEC_E_OK) {
-            overcome += struck;
-        } else {
-            print_error("allocation %u: %s\n", (unsigned)at, OsspiStatusName(status));
-            assert_int_equal(status, SEC_E_INSUFFICIENT_MEMORY);
-        }
-    }
-    print_message("%u allocations: %u told, %u overcome\n", (unsigned)total, (unsigned)told,
-                  (unsigned)overcome);
-    assert_true(told > 0);
-    assert_int_equal(walk_with(form, 0), SEC_E_OK);
+    memory_each_allocation(memory_form(form, &memory_each_hooks), walk, 0);
 }
 
 static void every_allocation_fails_sync(void **state)

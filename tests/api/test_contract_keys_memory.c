@@ -8,24 +8,7 @@
 #include <opensspi.h>
 #include <string.h>
 
-#include "api/memory_walk.h"
-#include "support/failing_alloc.h"
-
-static uint64_t fail_at; /* counted over a handshake; 0: none */
-static uint64_t passed;  /* allocations in earlier calls of it */
-
-static void arm(void)
-{
-    failing_alloc_nth(fail_at > passed ? fail_at - passed : 0);
-}
-
-static void disarm(void)
-{
-    passed += failing_alloc_count();
-    failing_alloc_nth(0);
-}
-
-static const struct memory_hooks hooks = {arm, disarm};
+#include "api/memory_each.h"
 
 static const char text[] = "this came early";
 
@@ -44,9 +27,9 @@ static void ask(struct walk *walk)
     OsspiEarlyData data = {0};
     SECURITY_STATUS status;
 
-    arm();
+    memory_each_hooks.arm();
     status = QueryContextAttributesA(&walk->pair.server.context, OSSPI_ATTR_EARLY_DATA, &data);
-    disarm();
+    memory_each_hooks.disarm();
     if (status == SEC_E_INSUFFICIENT_MEMORY) /* nothing was taken */
         status = QueryContextAttributesA(&walk->pair.server.context, OSSPI_ATTR_EARLY_DATA, &data);
     assert_int_equal(status, SEC_E_OK);
@@ -66,8 +49,7 @@ static uint64_t run(struct walk *walk, uint64_t at)
     server->more = walk->count == 2 ? walk->buffers : NULL;
     server->more_count = walk->count == 2 ? 2 : 0;
     walk->early = OSSPI_EARLY_DATA_NOT_SENT;
-    fail_at = at;
-    passed = 0;
+    memory_each_begin(at);
     walk->status = peer_step(client, server);
     if (walk->status >= 0)
         walk->status = peer_step(server, client);
@@ -75,8 +57,9 @@ static uint64_t run(struct walk *walk, uint64_t at)
         ask(walk);
     if (walk->status >= 0)
         walk->status = peer_handshake(&walk->pair);
-    fail_at = 0;
-    return passed;
+    at = memory_each_count();
+    memory_each_begin(0);
+    return at;
 }
 
 static void walk_over(struct walk *walk, bool session)
@@ -123,7 +106,7 @@ static void with_a_key(void **state)
                         {sizeof(identity), SECBUFFER_PRESHARED_KEY_IDENTITY, identity}},
             .count = 2};
 
-        peer_open(&walk.pair, memory_form(0, &hooks), &setup);
+        peer_open(&walk.pair, memory_form(0, &memory_each_hooks), &setup);
         walk_over(&walk, false);
     }
 }
@@ -135,7 +118,7 @@ static void with_early_data(void **state)
                         .count = 1};
 
     (void)state;
-    peer_open(&walk.pair, memory_form(0, &hooks), NULL);
+    peer_open(&walk.pair, memory_form(0, &memory_each_hooks), NULL);
     for (int i = 0; i < 2; i++)
         assert_int_equal(SetCredentialsAttributesA(
                              i ? &walk.pair.client.credential : &walk.pair.server.credential,
@@ -152,7 +135,7 @@ static void with_a_session_by_id(void **state)
     struct walk walk = {.count = 0};
 
     (void)state;
-    peer_open(&walk.pair, memory_form(0, &hooks), &setup);
+    peer_open(&walk.pair, memory_form(0, &memory_each_hooks), &setup);
     walk_over(&walk, true);
 }
 

@@ -7,55 +7,11 @@
  */
 #include <string.h>
 
-#include "support/revocation_world.h"
+#include "support/revocation_two.h"
 #include "support/tls_async.h"
 #include "support/tls_later.h"
 
 #define END SCH_CRED_REVOCATION_CHECK_END_CERT
-
-static struct world_identity root, server_leaf, client_leaf;
-
-static int set_up(void **state)
-{
-    struct world_wish wish = {.name = "world root", .authority = true};
-
-    test_watchdog(110);
-    (void)world_open(state);
-    root = world_make(&wish);
-    wish = (struct world_wish){.name = "leaf",
-                               .issuer = &root,
-                               .usage = "serverAuth,clientAuth",
-                               .alt_name = "DNS:" PEER_TARGET,
-                               .ocsp_path = "/server"};
-    server_leaf = world_make(&wish);
-    wish.ocsp_path = "/client";
-    client_leaf = world_make(&wish);
-    world_trust(&root);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    world_drop(&client_leaf);
-    world_drop(&server_leaf);
-    world_drop(&root);
-    return world_close(state);
-}
-
-static int before_each(void **state)
-{
-    (void)state;
-    world_serve_nothing();
-    TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-    return 0;
-}
-
-static void say(const char *path, const struct world_identity *about, int status)
-{
-    const struct world_saying saying = {.about = about, .status = status};
-
-    world_serve_ocsp(path, &saying);
-}
 
 struct scene {
     struct peer_pair pair;
@@ -87,15 +43,15 @@ static void open_scene(struct scene *scene, const struct peer_form *form, bool t
     peer_end_init(&scene->pair.client, form, false);
     peer_end_init(&scene->pair.server, form, true);
     acquire(&scene->pair.client, tls13 ? SP_PROT_TLS1_3_CLIENT : SP_PROT_TLS1_2_CLIENT,
-            &client_leaf);
-    acquire(&scene->pair.server, 0, &server_leaf);
+            &world_client);
+    acquire(&scene->pair.server, 0, &world_server);
     later_reader_init(&scene->client, &scene->pair.client, &scene->pair.server, no_input);
     later_reader_init(&scene->server, &scene->pair.server, &scene->pair.client, no_input);
-    say("/server", &server_leaf, 0);
+    world_two_say("/server", &world_server, 0);
     peer_connect(&scene->pair);
     peer_exchange(&scene->pair);
     TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-    say("/server", &server_leaf, 0);
+    world_two_say("/server", &world_server, 0);
     scene->pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
     assert_int_equal(later_leg(&scene->pair.server, &scene->pair.client), SEC_I_CONTINUE_NEEDED);
 }
@@ -106,7 +62,7 @@ static void s3_8_answers_come_from_the_network(const struct peer_form *form)
         struct scene scene;
 
         TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-        say("/client", &client_leaf, 0);
+        world_two_say("/client", &world_client, 0);
         open_scene(&scene, form, i & 1, i & 2);
         assert_true(later_settle(&scene.client, &scene.server));
         assert_int_equal(scene.client.leg, SEC_E_OK);
@@ -125,7 +81,7 @@ static void s3_8_revoked_clients_end(const struct peer_form *form)
         struct scene scene;
 
         TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-        say("/client", &client_leaf, 1);
+        world_two_say("/client", &world_client, 1);
         open_scene(&scene, form, i & 1, i & 2);
         assert_false(later_settle(&scene.client, &scene.server));
         assert_int_equal(scene.server.leg, CRYPT_E_REVOKED);
@@ -140,7 +96,7 @@ static void s3_8_revoked_servers_end(const struct peer_form *form)
     struct scene scene;
 
     open_scene(&scene, form, false, false);
-    say("/server", &server_leaf, 1);
+    world_two_say("/server", &world_server, 1);
     assert_false(later_settle(&scene.client, &scene.server));
     assert_int_equal(scene.client.leg, CRYPT_E_REVOKED);
     assert_int_equal(later_read(&scene.server), SEC_E_ILLEGAL_MESSAGE);
@@ -210,9 +166,9 @@ int main(void)
     const struct peer_run how = {.group = "contract.later_waits",
                                  .forms = forms,
                                  .form_count = PEER_FORMS,
-                                 .set_up = set_up,
-                                 .tear_down = tear_down,
-                                 .before_each = before_each};
+                                 .set_up = world_two_open,
+                                 .tear_down = world_two_close,
+                                 .before_each = world_two_forget};
 
     return peer_run_cases_in(&how, cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -9,54 +9,10 @@
 #include <string.h>
 
 #include "support/message_peer.h"
-#include "support/revocation_world.h"
+#include "support/revocation_two.h"
 #include "support/tls_async.h"
 
 #define END SCH_CRED_REVOCATION_CHECK_END_CERT
-
-static struct world_identity root, leaf, client;
-
-static int set_up(void **state)
-{
-    struct world_wish wish = {.name = "world root", .authority = true};
-
-    test_watchdog(110);
-    (void)world_open(state);
-    root = world_make(&wish);
-    wish = (struct world_wish){.name = "leaf",
-                               .issuer = &root,
-                               .usage = "serverAuth,clientAuth",
-                               .alt_name = "DNS:" PEER_TARGET,
-                               .ocsp_path = "/leaf"};
-    leaf = world_make(&wish);
-    wish.ocsp_path = "/client";
-    client = world_make(&wish);
-    world_trust(&root);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    world_drop(&client);
-    world_drop(&leaf);
-    world_drop(&root);
-    return world_close(state);
-}
-
-static int before_each(void **state)
-{
-    (void)state;
-    world_serve_nothing();
-    TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-    return 0;
-}
-
-static void say(const char *path, const struct world_identity *about, int status)
-{
-    const struct world_saying saying = {.about = about, .status = status};
-
-    world_serve_ocsp(path, &saying);
-}
 
 static void acquire(struct message_end *end, DWORD flags, const struct world_identity *identity)
 {
@@ -80,8 +36,8 @@ static void open_pair(struct message_pair *pair, const struct peer_form *form, b
 {
     message_end_init(&pair->client, form, false);
     message_end_init(&pair->server, form, true);
-    acquire(&pair->client, END, both ? &client : NULL);
-    acquire(&pair->server, both ? END : 0, &leaf);
+    acquire(&pair->client, END, both ? &world_client : NULL);
+    acquire(&pair->server, both ? END : 0, &world_server);
     if (both)
         pair->server.peer.flags |= ASC_REQ_MUTUAL_AUTH;
 }
@@ -92,11 +48,11 @@ static void s3_9_answers_come_from_the_network(const struct peer_form *form)
         struct message_pair pair;
 
         TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-        say("/leaf", &leaf, 0);
-        say("/client", &client, 0);
+        world_two_say("/server", &world_server, 0);
+        world_two_say("/client", &world_client, 0);
         open_pair(&pair, form, both);
         message_connect(&pair);
-        assert_int_equal(world_asked("/leaf"), 1);
+        assert_int_equal(world_asked("/server"), 1);
         assert_int_equal(world_asked("/client"), both);
         assert_int_equal((pair.server.peer.attributes & ASC_RET_MUTUAL_AUTH) != 0, both);
         assert_int_equal(pair.client.received.len, 23);
@@ -109,14 +65,14 @@ static void s3_9_waiting_and_small_buffers(const struct peer_form *form)
 {
     struct message_pair pair;
 
-    say("/leaf", &leaf, 0);
-    say("/client", &client, 0);
+    world_two_say("/server", &world_server, 0);
+    world_two_say("/client", &world_client, 0);
     open_pair(&pair, form, true);
     pair.client.out_size = pair.server.out_size = 20;
     pair.client.extension_size = pair.server.extension_size = 5;
     pair.client.secret_count = pair.server.secret_count = 1;
     message_connect(&pair);
-    assert_int_equal(world_asked("/leaf"), 1);
+    assert_int_equal(world_asked("/server"), 1);
     assert_int_equal(world_asked("/client"), 1);
     message_close(&pair);
 }
@@ -127,8 +83,8 @@ static void s3_9_revoked(const struct peer_form *form)
         struct message_pair pair;
 
         TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-        say("/leaf", &leaf, both ? 0 : 1);
-        say("/client", &client, 1);
+        world_two_say("/server", &world_server, both ? 0 : 1);
+        world_two_say("/client", &world_client, 1);
         open_pair(&pair, form, both);
         assert_int_equal(message_handshake(&pair), CRYPT_E_REVOKED);
         assert_true((both ? &pair.server : &pair.client)->alerted);
@@ -206,8 +162,8 @@ static void give_up(const struct peer_form *form, const struct peer_form *way, b
     struct message_end *other = server ? &pair.client : &pair.server;
 
     TEST_REQUIRE(SslEmptyCacheA(NULL, 0) == TRUE);
-    awaited = server ? "/client" : "/leaf";
-    say("/leaf", &leaf, 0);
+    awaited = server ? "/client" : "/server";
+    world_two_say("/server", &world_server, 0);
     world_serve(awaited, WORLD_SILENT, 200, "x", NULL, 0);
     open_pair(&pair, form, server);
     assert_int_equal(message_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
@@ -247,9 +203,9 @@ int main(void)
     const struct peer_run how = {.group = "contract.message_waits",
                                  .forms = forms,
                                  .form_count = PEER_FORMS,
-                                 .set_up = set_up,
-                                 .tear_down = tear_down,
-                                 .before_each = before_each};
+                                 .set_up = world_two_open,
+                                 .tear_down = world_two_close,
+                                 .before_each = world_two_forget};
 
     return peer_run_cases_in(&how, cases, sizeof(cases) / sizeof(cases[0]));
 }

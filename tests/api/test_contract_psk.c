@@ -563,25 +563,30 @@ static const struct {
     int version;
     DWORD number;
     const char *name;
+    DWORD strength; /* of the key exchange: the curve, OpenSSL's prime, none */
 } suites[] = {
-    {TLS1_2_VERSION, 0xCCAC, "ECDHE-PSK-CHACHA20-POLY1305"},
-    {TLS1_2_VERSION, 0x00AB, "DHE-PSK-AES256-GCM-SHA384"},
-    {TLS1_2_VERSION, 0x00AA, "DHE-PSK-AES128-GCM-SHA256"},
-    {TLS1_2_VERSION, 0xCCAD, "DHE-PSK-CHACHA20-POLY1305"},
-    {TLS1_2_VERSION, 0x00A9, "PSK-AES256-GCM-SHA384"},
-    {TLS1_2_VERSION, 0x00A8, "PSK-AES128-GCM-SHA256"},
-    {TLS1_2_VERSION, 0xCCAB, "PSK-CHACHA20-POLY1305"},
-    {TLS1_3_VERSION, 0x1301, "TLS_AES_128_GCM_SHA256"},
-    {TLS1_3_VERSION, 0x1303, "TLS_CHACHA20_POLY1305_SHA256"},
+    {TLS1_2_VERSION, 0xCCAC, "ECDHE-PSK-CHACHA20-POLY1305", 256},
+    {TLS1_2_VERSION, 0x00AB, "DHE-PSK-AES256-GCM-SHA384", 3072},
+    {TLS1_2_VERSION, 0x00AA, "DHE-PSK-AES128-GCM-SHA256", 2048},
+    {TLS1_2_VERSION, 0xCCAD, "DHE-PSK-CHACHA20-POLY1305", 3072},
+    {TLS1_2_VERSION, 0x00A9, "PSK-AES256-GCM-SHA384", 0},
+    {TLS1_2_VERSION, 0x00A8, "PSK-AES128-GCM-SHA256", 0},
+    {TLS1_2_VERSION, 0xCCAB, "PSK-CHACHA20-POLY1305", 0},
+    {TLS1_3_VERSION, 0x1301, "TLS_AES_128_GCM_SHA256", 256},
+    {TLS1_3_VERSION, 0x1303, "TLS_CHACHA20_POLY1305_SHA256", 256},
 };
 
-static void check_suite(struct peer_end *end, DWORD number)
+static void check_suite(struct peer_end *end, DWORD number, DWORD strength)
 {
     SecPkgContext_CipherInfo info = {.dwVersion = SECPKGCONTEXT_CIPHERINFO_V1};
+    SecPkgContext_ConnectionInfo connection;
 
     assert_int_equal(QueryContextAttributesA(&end->context, SECPKG_ATTR_CIPHER_INFO, &info),
                      SEC_E_OK);
     assert_int_equal(info.dwCipherSuite, number);
+    assert_int_equal(
+        QueryContextAttributesA(&end->context, SECPKG_ATTR_CONNECTION_INFO, &connection), SEC_E_OK);
+    assert_int_equal(connection.dwExchStrength, strength);
 }
 
 static void every_suite_with_openssl(const struct peer_form *form)
@@ -593,8 +598,10 @@ static void every_suite_with_openssl(const struct peer_form *form)
         struct raw_peer raw;
 
         peer_end_init(&end, form, serve);
-        assert_int_equal(peer_end_acquire(&end, 0, SCH_USE_PRESHAREDKEY_ONLY, NULL, false),
-                         SEC_E_OK);
+        /* A server's certificate has no part in it. */
+        assert_int_equal(
+            peer_end_acquire(&end, 0, SCH_USE_PRESHAREDKEY_ONLY, serve ? "server" : NULL, false),
+            SEC_E_OK);
         open_raw(&raw, !serve, suites[i / 2].version, suites[i / 2].name);
         if (serve) {
             assert_int_equal(SSL_do_handshake(raw.ssl), -1);
@@ -606,7 +613,7 @@ static void every_suite_with_openssl(const struct peer_form *form)
         raw_take(&raw, &end.in);
         assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
         raw_exchange(&raw, &end);
-        check_suite(&end, suites[i / 2].number);
+        check_suite(&end, suites[i / 2].number, suites[i / 2].strength);
         peer_end_free(&end);
         raw_close(&raw);
     }
@@ -639,7 +646,7 @@ static void without_sha256_the_hash_is_sha384(const struct peer_form *form)
     }
     assert_int_equal(handshake(&pair, &key, &key), SEC_E_OK);
     check_keyed(&pair);
-    check_suite(&pair.client, 0x1302);
+    check_suite(&pair.client, 0x1302, 256);
     peer_close(&pair);
 }
 

@@ -80,7 +80,63 @@ static void s3_8_either_side_begins(const struct peer_form *form)
     }
 }
 
+/* OpenSSL negotiates none again; what was agreed on at first goes on to hold. */
+static void s3_6_the_application_protocol_stays(const struct peer_form *form)
+{
+    static const struct {
+        ULONG lists_size;
+        ULONG type;
+        USHORT size;
+        uint8_t ids[3];
+    } __attribute__((packed)) one = {9, SecApplicationProtocolNegotiationExt_ALPN, 3, "\2h2"};
+
+    for (int by_server = 0; by_server < 2; by_server++) {
+        struct scene scene;
+
+        open_ends(&scene, form, NULL, OSSPI_TLS_RENEGOTIATION, OSSPI_TLS_RENEGOTIATION, 0, false);
+        scene.pair.client.alpn = scene.pair.server.alpn = &one;
+        scene.pair.client.alpn_size = scene.pair.server.alpn_size = sizeof(one);
+        peer_connect(&scene.pair);
+        for (int round = 0; round < 3; round++) {
+            struct peer_end *ends[] = {&scene.pair.client, &scene.pair.server};
+
+            for (size_t i = 0; i < 2; i++) {
+                SecPkgContext_ApplicationProtocol protocol;
+
+                assert_int_equal(QueryContextAttributesA(&ends[i]->context,
+                                                         SECPKG_ATTR_APPLICATION_PROTOCOL,
+                                                         &protocol),
+                                 SEC_E_OK);
+                assert_int_equal(protocol.ProtoNegoStatus,
+                                 SecApplicationProtocolNegotiationStatus_Success);
+                assert_int_equal(protocol.ProtocolIdSize, 2);
+                assert_memory_equal(protocol.ProtocolId, "h2", 2);
+            }
+            assert_int_equal(begin(&scene, by_server), SEC_I_CONTINUE_NEEDED);
+            expect_done(&scene);
+        }
+        close_scene(&scene);
+    }
+}
+
 /* ---- certificates ---- */
+
+/* Has the leg that ended it told the notAfter of the certificate that was shown? */
+static bool expires_with_peer(struct peer_end *end)
+{
+    PCCERT_CONTEXT certificate = NULL;
+    FILETIME local;
+    LONGLONG expiry;
+
+    assert_int_equal(QueryContextAttributesA(&end->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT,
+                                             &certificate),
+                     SEC_E_OK);
+    local = certificate->pCertInfo->NotAfter;
+    CertFreeCertificateContext(certificate);
+    expiry = (LONGLONG)((uint64_t)local.dwHighDateTime << 32 | local.dwLowDateTime);
+    /* Local time: within a day. */
+    return llabs(end->expiry.QuadPart - expiry) < INT64_C(864000000000);
+}
 
 static void s3_8_a_certificate_is_asked_for(const struct peer_form *form)
 {
@@ -94,6 +150,7 @@ static void s3_8_a_certificate_is_asked_for(const struct peer_form *form)
         assert_false(scene.pair.server.attributes & ASC_RET_MUTUAL_AUTH);
         expect_done(&scene);
         assert_true(scene.pair.server.attributes & ASC_RET_MUTUAL_AUTH);
+        assert_true(expires_with_peer(&scene.pair.server));
         assert_true(later_shown(&scene.pair.server, "client"));
         assert_true(later_shown(&scene.pair.client, "server"));
         /* Asked for once, asked for again. */
@@ -741,6 +798,7 @@ int main(void)
 {
     static const struct peer_case cases[] = {
         PEER_CASE(s3_8_either_side_begins),
+        PEER_CASE(s3_6_the_application_protocol_stays),
         PEER_CASE(s3_8_a_certificate_is_asked_for),
         PEER_CASE(bad_certificates_end_the_connection),
         PEER_CASE(s3_5_incomplete_credentials_in_a_renegotiation),

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * Fuzz target: control tokens, in any state of a connection.
+ * Fuzz target: control tokens, in any state of a connection that allows handshakes after the
+ * handshake: a leg without input may begin one.
  *
  * Input: one byte for state and side, then tokens: a byte for the buffers' shape, a length, bytes.
  * After each token a leg without input, whose output goes to the peer.
  */
+#include <opensspi.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +16,24 @@
 
 #define MAX_TOKENS 12
 
+static void allow(CredHandle *credential)
+{
+    OsspiTlsOptions options = {.cbSize = sizeof(options),
+                               .flags = OSSPI_TLS_RENEGOTIATION | OSSPI_TLS_POST_HANDSHAKE_AUTH |
+                                        OSSPI_TLS_EARLY_DATA};
+
+    TEST_REQUIRE_EQUAL(SetCredentialsAttributesA(credential, OSSPI_CRED_ATTR_TLS_OPTIONS, &options,
+                                                 sizeof(options)),
+                       SEC_E_OK);
+}
+
 void fuzz_prepare(void)
 {
     struct fuzz_end client, server;
+
+    allow(fuzz_client(FUZZ_CLIENT_TLS12));
+    allow(fuzz_client(FUZZ_CLIENT_TLS13));
+    allow(fuzz_server(FUZZ_SERVER_EC));
 
     for (unsigned kind = FUZZ_CLIENT_TLS12; kind <= FUZZ_CLIENT_TLS13; kind++) {
         fuzz_end_init_plain(&client, fuzz_client(kind), false);
@@ -37,6 +54,8 @@ static uint8_t *token_bytes(struct fuzz_input *input, size_t *ret_len)
         return fuzz_take(input, len % 32u, ret_len);
     for (int i = 0; i < 3; i++)
         words[i] = fuzz_u8(input);
+    if (words[0] == 100) /* the one that is not a small number */
+        words[0] = OSSPI_SCHANNEL_KEY_UPDATE;
     *ret_len = sizeof(words) - len % 8 / 2;
     return memcpy(fuzz_room(*ret_len), words, *ret_len);
 }

@@ -191,6 +191,8 @@ void flow_connect(struct flow *flow)
         if (!done && (run->end.in.len > 0 || (!run->end.server && !run->end.has_context))) {
             const SECURITY_STATUS status = flow_leg(flow, true);
 
+            if (status < 0 && status != SEC_E_INCOMPLETE_MESSAGE)
+                flow_tell(flow, status);
             TEST_REQUIRE(status == SEC_E_OK || status == SEC_I_CONTINUE_NEEDED ||
                          status == SEC_E_INCOMPLETE_MESSAGE);
             done = status == SEC_E_OK;

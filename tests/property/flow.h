@@ -77,6 +77,8 @@ void flow_acquire(struct flow *flow);
 
 /** One leg. */
 SECURITY_STATUS flow_leg(struct flow *flow, bool with_input);
+/** Says why a leg has failed. */
+void flow_tell(struct flow *flow, SECURITY_STATUS status);
 /** DecryptMessage once; false: nothing more to be had. */
 bool flow_open_one(struct flow *flow);
 void flow_seal(struct flow *flow, size_t len);

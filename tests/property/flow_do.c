@@ -140,8 +140,6 @@ static SECURITY_STATUS leg_of(struct flow *flow, bool with_input, bool asking)
     if (status >= 0 && len > 0 && !leg.no_in)
         drop_taken(flow, &leg, len);
     after_leg(flow, status, asking, leg.out[0].cbBuffer);
-    if (getenv("FT"))
-        fprintf(stderr, "leg in %zu out %u status %08x run %d hold %d\n", len, leg.out[0].cbBuffer,
     free(out);
     return status;
 }
@@ -151,11 +149,19 @@ SECURITY_STATUS flow_leg(struct flow *flow, bool with_input)
     return leg_of(flow, with_input, false);
 }
 
+void flow_tell(struct flow *flow, SECURITY_STATUS status)
+{
+    const char *name = OsspiStatusName(status);
+    char detail[256] = "";
+
+    if (flow->run.end.has_context)
+        (void)OsspiGetErrorDetail(&flow->run.end.context, detail, sizeof(detail));
+    fprintf(stderr, "a leg: %s (%s)\n", name ? name : "?", detail);
+}
+
 static void go_on(struct flow *flow, bool with_input)
 {
     const SECURITY_STATUS status = flow_leg(flow, with_input);
-    const char *name = OsspiStatusName(status);
-    char detail[256] = "";
 
     if (status == SEC_I_CONTEXT_EXPIRED && flow->run.peer_closed) {
         flow->run.we_saw_close = true;
@@ -163,8 +169,7 @@ static void go_on(struct flow *flow, bool with_input)
     }
     if (status == SEC_E_OK || status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE)
         return;
-    (void)OsspiGetErrorDetail(&flow->run.end.context, detail, sizeof(detail));
-    fprintf(stderr, "a leg: %s (%s)\n", name ? name : "?", detail);
+    flow_tell(flow, status);
     flow->end = status;
 }
 
@@ -287,9 +292,8 @@ void flow_seal(struct flow *flow, size_t len)
         peer_push(&run->to_peer, buffers[i].pvBuffer, buffers[i].cbBuffer);
     free(bytes);
     run->ours.sent += len;
-    if (getenv("FT"))
-        if (len > 0)
-            flow->updates = 0;
+    if (len > 0)
+        flow->updates = 0;
     flow_counts.sealed++;
 }
 

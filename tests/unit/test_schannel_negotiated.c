@@ -114,6 +114,14 @@ static void size_of_the_prime_is_counted(void **state)
 
         osspi_negotiated_see(&seen, 12, (const uint8_t *)rows[i].bytes, rows[i].len, false);
         assert_int_equal(seen.first_bits, rows[i].bits);
+        assert_int_equal(seen.second_bits, 0);
+    }
+    {
+        struct osspi_negotiated seen = {0};
+
+        osspi_negotiated_see(&seen, 12, (const uint8_t *)"\0\1h\0\2\x80\1", 7, false);
+        assert_int_equal(seen.first_bits, 7);
+        assert_int_equal(seen.second_bits, 16);
     }
 }
 

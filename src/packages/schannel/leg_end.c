@@ -114,9 +114,9 @@ void osspi_leg_report(struct osspi_leg_run *run, size_t consumed)
 
     osspi_leg_input_extra(&run->in, run->in.len - consumed);
     run->leg->attributes = osspi_leg_granted(sc, run->leg, &run->out, complete);
-    if (complete && sc->facts.peer_not_after < INT64_MAX)
+    if (complete && osspi_schannel_facts(sc)->peer_not_after < INT64_MAX)
         run->leg->expiry.QuadPart =
-            (LONGLONG)osspi_local_filetime_from_unix(sc->facts.peer_not_after);
+            (LONGLONG)osspi_local_filetime_from_unix(osspi_schannel_facts(sc)->peer_not_after);
 }
 
 SECURITY_STATUS osspi_leg_deliver(struct osspi_leg_run *run, SECURITY_STATUS status,

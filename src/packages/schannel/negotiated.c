@@ -124,13 +124,13 @@ static bool skip_to_leaf(struct rest *rest)
     return true;
 }
 
-/* RFC 5246 7.4.3: with DHE the message begins with the prime. */
-static uint16_t bits_of_first(struct rest rest)
+/* RFC 5246 7.4.3: with DHE the message begins with the prime. RFC 4279 2: or with a hint. */
+static uint16_t bits_of_next(struct rest *rest)
 {
     struct rest number;
     size_t bits;
 
-    if (!take(&rest, 2, &number))
+    if (!take(rest, 2, &number))
         return 0;
     while (number.len > 0 && number.at[0] == 0)
         (void)drop(&number, 1);
@@ -155,7 +155,8 @@ void osspi_negotiated_see(struct osspi_negotiated *negotiated, uint8_t type, con
     } else if (type == CERTIFICATE && tls13 && skip_to_leaf(&rest)) {
         note_all(negotiated, rest);
     } else if (type == SERVER_KEY_EXCHANGE && !tls13) {
-        negotiated->first_bits = bits_of_first(rest);
+        negotiated->first_bits = bits_of_next(&rest);
+        negotiated->second_bits = bits_of_next(&rest);
     }
 }
 

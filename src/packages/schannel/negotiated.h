@@ -21,8 +21,9 @@ struct osspi_negotiated {
     uint32_t known; /* a bit each */
     uint8_t other_count;
     uint16_t others[OSSPI_NEGOTIATED_OTHERS];
-    uint16_t
-        first_bits; /* TLS 1.2: of the first number in ServerKeyExchange; with DHE, the prime */
+    /* TLS 1.2: of the first two vectors in ServerKeyExchange, taken for numbers. With DHE the prime
+     * is the first, or, with a pre-shared key, the second. */
+    uint16_t first_bits, second_bits;
 };
 
 /**

@@ -266,6 +266,7 @@ void osspi_tls_free(struct osspi_tls *tls)
     osspi_ders_unref(tls->issuers);
     osspi_free(tls->target);
     osspi_free(tls->known_as);
+    osspi_free(tls->agreed);
     osspi_free(tls->alpn);
     osspi_secret_free(tls, sizeof(*tls));
 }

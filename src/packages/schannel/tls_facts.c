@@ -50,10 +50,10 @@ static uint16_t exchange_bits(const struct osspi_tls *tls, const struct osspi_tl
         tls->server ? SSL_get_certificate(tls->ssl) : SSL_get0_peer_certificate(tls->ssl);
     const EVP_PKEY *key = leaf != NULL ? X509_get0_pubkey(leaf) : NULL;
 
-    if (suite == NULL || strcmp(suite->exchange, "ECDH") == 0)
+    if (suite != NULL && strcmp(suite->exchange, "DH") == 0)
+        return suite->psk ? tls->negotiated.second_bits : tls->negotiated.first_bits;
+    if (suite == NULL || strcmp(suite->exchange, "RSA") != 0)
         return 0;
-    if (strcmp(suite->exchange, "DH") == 0)
-        return tls->negotiated.first_bits;
     return key != NULL ? (uint16_t)EVP_PKEY_get_bits(key) : 0;
 }
 
@@ -275,6 +275,10 @@ static bool copy_strings(struct osspi_tls *tls, struct osspi_tls_facts *facts)
     const size_t unique_len = copy_unique(tls, facts, unique);
 
     SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_len);
+    if (alpn_len == 0 && tls->agreed != NULL) {
+        alpn = tls->agreed;
+        alpn_len = (unsigned int)tls->agreed_len;
+    }
     facts->session_id_len = (uint8_t)(id_len <= MAX_SESSION_ID ? id_len : 0);
     facts->alpn_len = (uint8_t)(alpn_len <= MAX_ALPN ? alpn_len : 0);
     facts->tls_unique_len = (uint8_t)unique_len;

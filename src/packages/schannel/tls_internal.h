@@ -167,6 +167,8 @@ struct osspi_tls {
     bool takes_requests;      /* client: it has offered to authenticate later */
     bool peer_takes_requests; /* server: the client has */
     char *known_as;           /* server: the name in the first ClientHello, or NULL; of later ones */
+    uint8_t *agreed;          /* renegotiation: the protocol (ALPN) of the first one, or NULL */
+    size_t agreed_len;
 
     bool no_memory; /* a callback of ours found none */
     bool offered_session;

@@ -124,6 +124,20 @@ static SECURITY_STATUS keep_name(struct osspi_tls *tls)
     return tls->known_as != NULL ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
 
+/* OpenSSL negotiates no protocol in a renegotiation, and forgets the one that there was. */
+static SECURITY_STATUS keep_protocol(struct osspi_tls *tls)
+{
+    const unsigned char *protocol = NULL;
+    unsigned int len = 0;
+
+    SSL_get0_alpn_selected(tls->ssl, &protocol, &len);
+    if (tls->agreed != NULL || len == 0)
+        return SEC_E_OK;
+    tls->agreed = osspi_memdup(protocol, len);
+    tls->agreed_len = len;
+    return tls->agreed != NULL ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
 bool osspi_tls_same_name(const struct osspi_tls *tls)
 {
     const char *name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
@@ -184,6 +198,8 @@ SECURITY_STATUS osspi_tls_later_prepare(struct osspi_tls *tls, bool request_clie
     osspi_tls_errors_clear();
     if (tls->server)
         status = keep_name(tls);
+    if (status == SEC_E_OK)
+        status = keep_protocol(tls);
     if (status == SEC_E_OK && SSL_version(tls->ssl) != TLS1_3_VERSION && !pin(tls))
         status = osspi_tls_queue_status(SEC_E_INTERNAL_ERROR);
     if (status == SEC_E_OK && !stop_sessions(tls))
