@@ -327,6 +327,29 @@ static void s3_6_mtu_can_be_changed(const struct peer_form *form)
     dtls_close(&pair);
 }
 
+/* A datagram that found no room is made anew for the MTU of now. */
+static void s3_6_a_smaller_mtu_holds_at_once(const struct peer_form *form)
+{
+    struct peer_stream hello;
+    struct dtls_pair pair;
+
+    dtls_open(&pair, form, NULL);
+    dtls_half_connect(&pair);
+    hello = dtls_take(&pair.server.in, 0);
+    pair.server.out_size = 400;
+    assert_int_equal(dtls_leg(&pair.server, &pair.client, hello.bytes, hello.len),
+                     SEC_E_INSUFFICIENT_MEMORY);
+    assert_int_equal(set_mtu(&pair.server, 400), SEC_E_OK);
+    assert_int_equal(dtls_leg(&pair.server, &pair.client, hello.bytes, hello.len),
+                     SEC_I_MESSAGE_FRAGMENT);
+    while (pair.server.status == SEC_I_MESSAGE_FRAGMENT)
+        (void)dtls_leg(&pair.server, &pair.client, NULL, 0);
+    assert_int_equal(pair.server.status, SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(dtls_handshake(&pair), SEC_E_OK);
+    peer_clear(&hello);
+    dtls_close(&pair);
+}
+
 static void s3_10_a_mtu_that_is_none(const struct peer_form *form)
 {
     static const USHORT bad[] = {1, 199};
@@ -566,6 +589,79 @@ static void s3_10_the_last_flight_is_sent_again(const struct peer_form *form)
     lose_last_flight(form, false);
 }
 
+/* ---- what the TLS library must not see, or say ---- */
+
+/* One part of a handshake message, in a record of its own. */
+static void push_part(struct peer_stream *datagram, uint8_t type, uint8_t sequence, size_t whole,
+                      size_t from, size_t len)
+{
+    const size_t body = 12 + len;
+    uint8_t *record = calloc(1, DTLS_HEADER + body);
+
+    TEST_REQUIRE(record != NULL);
+    memcpy(record, "\x16\xFE\xFD\0\0\0\0\0\0\0\x30", 11);
+    record[11] = (uint8_t)(body >> 8);
+    record[12] = (uint8_t)body;
+    record[13] = type;
+    record[15] = (uint8_t)(whole >> 8);
+    record[16] = (uint8_t)whole;
+    record[18] = sequence;
+    record[20] = (uint8_t)(from >> 8);
+    record[21] = (uint8_t)from;
+    record[23] = (uint8_t)(len >> 8);
+    record[24] = (uint8_t)len;
+    peer_push(datagram, record, DTLS_HEADER + body);
+    free(record);
+}
+
+/* Larger than the protocol allows without protection (RFC 6347, 4.1): no record. */
+static void s3_10_records_too_long_are_dropped(const struct peer_form *form)
+{
+    static const size_t bodies[] = {16384 + 1, 16600, 17000, 18432};
+
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct peer_stream datagram = {0};
+        struct dtls_pair pair;
+
+        dtls_open(&pair, form, NULL);
+        dtls_half_connect(&pair);
+        push_part(&datagram, 11, 2, bodies[i] - 12, 0, bodies[i] - 12);
+        /* wherever a reader of less may think that a record begins: a fatal alert */
+        for (size_t at = 16384; at + 16 < datagram.len; at += 15)
+            memcpy(datagram.bytes + at, "\x15\xFE\xFD\0\0\0\0\0\0\0\x31\0\2\2\x28", 15);
+        assert_int_equal(dtls_leg(&pair.client, &pair.server, datagram.bytes, datagram.len),
+                         SEC_I_CONTINUE_NEEDED);
+        assert_int_equal(dtls_handshake(&pair), SEC_E_OK);
+        peer_clear(&datagram);
+        dtls_close(&pair);
+    }
+}
+
+/* A leg that fails gives an alert or nothing, also if it was about to repeat its flight. */
+static void s3_10_a_failure_gives_no_flight(const struct peer_form *form)
+{
+    struct peer_stream datagram;
+    struct dtls_pair pair;
+
+    dtls_open(&pair, form, NULL);
+    assert_int_equal(dtls_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(dtls_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+    datagram = dtls_take(&pair.client.in, 0);
+    assert_int_equal(dtls_leg(&pair.client, &pair.server, datagram.bytes, datagram.len),
+                     SEC_I_CONTINUE_NEEDED);
+    datagram.bytes[10]++; /* HelloVerifyRequest again */
+    push_part(&datagram, 2, 1, 100, 0, 20);
+    push_part(&datagram, 2, 1, 200, 20, 20); /* and parts that contradict each other */
+    dtls_clear(&pair.server.in);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dtls_leg(&pair.client, &pair.server, datagram.bytes, datagram.len),
+                         SEC_E_ILLEGAL_MESSAGE);
+        assert_true(pair.server.in.count == 0 || pair.server.in.items[0].bytes[0] == 21);
+    }
+    peer_clear(&datagram);
+    dtls_close(&pair);
+}
+
 static const struct peer_case cases[] = {
     PEER_CASE(s3_10_handshake_by_every_kind_of_credential),
     PEER_CASE(s3_3_flags_that_come_back),
@@ -578,6 +674,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(s3_10_first_datagrams_that_are_none),
     PEER_CASE(s3_10_datagrams_fit_the_mtu),
     PEER_CASE(s3_6_mtu_can_be_changed),
+    PEER_CASE(s3_6_a_smaller_mtu_holds_at_once),
     PEER_CASE(s3_10_a_mtu_that_is_none),
     PEER_CASE(s3_10_input_between_fragments_comes_again),
     PEER_CASE(s2_5_output_that_is_too_small),
@@ -585,6 +682,8 @@ static const struct peer_case cases[] = {
     PEER_CASE(s3_10_repetition_has_an_end),
     PEER_CASE(s3_10_a_repeated_flight_is_answered),
     PEER_CASE(s3_10_the_last_flight_is_sent_again),
+    PEER_CASE(s3_10_records_too_long_are_dropped),
+    PEER_CASE(s3_10_a_failure_gives_no_flight),
 };
 
 int main(void)

@@ -394,6 +394,28 @@ static void s3_11_client_certificates(const struct peer_form *form)
     }
 }
 
+/* The server's connection is made by the leg that brings the cookie back; what was asked for when
+ * the context was made counts all the same. */
+static void s3_11_the_first_leg_asks_for_a_certificate(const struct peer_form *form)
+{
+    PCCERT_CONTEXT remote = NULL;
+    struct dtls_pair pair;
+
+    dtls_open(&pair, form, NULL);
+    peer_end_free(&pair.client.end);
+    TEST_REQUIRE_EQUAL(peer_end_acquire(&pair.client.end, 0, 0, "client", false), SEC_E_OK);
+    pair.server.end.flags |= ASC_REQ_MUTUAL_AUTH;
+    dtls_half_connect(&pair);
+    pair.server.end.flags &= ~(ULONG)ASC_REQ_MUTUAL_AUTH;
+    dtls_connect(&pair);
+    assert_int_equal(QueryContextAttributesA(&pair.server.end.context,
+                                             SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote),
+                     SEC_E_OK);
+    CertFreeCertificateContext(remote);
+    assert_true(pair.server.end.attributes & ASC_RET_MUTUAL_AUTH);
+    dtls_close(&pair);
+}
+
 static void s3_11_protocols_are_agreed_on(const struct peer_form *form)
 {
     static const uint8_t list[] = {12, 0, 0, 0, 2, 0, 0, 0, 6, 0, 2, 'h', '3', 2, 'd', 't'};
@@ -625,6 +647,7 @@ static const struct peer_case cases[] = {
     PEER_CASE(s3_8_sessions_resume),
     PEER_CASE(s3_8_sessions_are_of_one_kind),
     PEER_CASE(s3_11_client_certificates),
+    PEER_CASE(s3_11_the_first_leg_asks_for_a_certificate),
     PEER_CASE(s3_11_protocols_are_agreed_on),
     PEER_CASE(s3_11_a_wrong_name_ends_it),
     PEER_CASE(s3_6_what_is_told),

@@ -668,6 +668,61 @@ static void openssl_comes(const struct peer_form *form)
     free(data);
 }
 
+#define KEY "0123456789abcdef0123456789abcdef"
+
+/* A pre-shared key that, to the client's mind, permits early data. */
+static int use_key(SSL *ssl, const EVP_MD *digest, const unsigned char **ret_id, size_t *ret_len,
+                   SSL_SESSION **ret_session)
+{
+    static const unsigned char suite[] = {0x13, 0x01};
+    (void)digest;
+
+    *ret_id = (const unsigned char *)"somebody";
+    *ret_len = 8;
+    *ret_session = SSL_SESSION_new();
+    return *ret_session != NULL &&
+           SSL_SESSION_set1_master_key(*ret_session, (const unsigned char *)KEY, 32) == 1 &&
+           SSL_SESSION_set_cipher(*ret_session, SSL_CIPHER_find(ssl, suite)) == 1 &&
+           SSL_SESSION_set_protocol_version(*ret_session, TLS1_3_VERSION) == 1 &&
+           SSL_SESSION_set_max_early_data(*ret_session, MAX_EARLY) == 1;
+}
+
+/* They are skipped, and the handshake goes on with the key. */
+static void under_a_key_they_are_not_taken(const struct peer_form *form)
+{
+    struct {
+        USHORT len;
+        uint8_t bytes[32];
+    } key = {32, {0}}, identity = {8, "somebody"};
+    const SecBuffer buffers[] = {{34, SECBUFFER_PRESHARED_KEY, &key},
+                                 {10, SECBUFFER_PRESHARED_KEY_IDENTITY, &identity}};
+    struct peer_end server, wire = {0};
+    struct raw_peer raw;
+    size_t written;
+
+    memcpy(key.bytes, KEY, 32);
+    peer_end_init(&server, form, true);
+    assert_int_equal(peer_end_acquire(&server, 0, 0, "server", false), SEC_E_OK);
+    allow(&server, OSSPI_TLS_EARLY_DATA, 0);
+    server.more = buffers;
+    server.more_count = 2;
+    raw_begin(&raw, false);
+    SSL_set_psk_use_session_callback(raw.ssl, use_key);
+    assert_int_equal(SSL_write_early_data(raw.ssl, "early", 5, &written), 1);
+    raw_take(&raw, &server.in);
+    assert_int_equal(peer_step(&server, &wire), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(ask(&server, NULL, 0), OSSPI_EARLY_DATA_REJECTED);
+    raw_give(&raw, &wire.in);
+    assert_int_equal(SSL_do_handshake(raw.ssl), 1);
+    assert_int_equal(SSL_get_early_data_status(raw.ssl), SSL_EARLY_DATA_REJECTED);
+    raw_take(&raw, &server.in);
+    assert_int_equal(raw_handshake(&raw, &server), SEC_E_OK);
+    raw_exchange(&raw, &server);
+    peer_clear(&wire.in);
+    peer_end_free(&server);
+    raw_close(&raw);
+}
+
 /* More pieces, one leg each, while the server's answer is on its way. */
 static void they_come_over_several_legs(const struct peer_form *form)
 {
@@ -812,6 +867,7 @@ int main(void)
         PEER_CASE(contexts_go_at_any_time),
         PEER_CASE(openssl_serves),
         PEER_CASE(openssl_comes),
+        PEER_CASE(under_a_key_they_are_not_taken),
         PEER_CASE(they_come_over_several_legs),
         PEER_CASE(a_clients_data_may_follow_its_finished),
         PEER_CASE(a_servers_data_may_follow_its_finished),

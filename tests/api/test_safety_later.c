@@ -518,6 +518,43 @@ static void allocations_fail(const struct peer_form *form)
     }
     memory_require_nothing_left();
 }
+
+/* All messages of an answer in one record: where there is no memory for the second, the third or
+ * what has begun behind them, none was taken, and the same record can be given again. */
+static void a_record_of_many_messages_can_be_given_again(const struct peer_form *form)
+{
+    static uint8_t record[6000] = EMPTY_CERTIFICATE "\24\0\10\0";
+    const size_t finished = sizeof(EMPTY_CERTIFICATE) - 1;
+    const size_t lens[] = {finished + 4 + 2048, sizeof(record)};
+    bool hit = true;
+    (void)form;
+
+    memcpy(record + finished + 4 + 2048, "\30\0\377\377", 4); /* does not end here */
+    for (uint64_t nth = 1; hit; nth++) {
+        struct sealed sealed;
+        SECURITY_STATUS status;
+        char data[16];
+        size_t len;
+
+        open_sealed(&sealed, PEER_SYNC, true, TLS1_3_VERSION);
+        sealed.end.flags |= ASC_REQ_MUTUAL_AUTH;
+        assert_int_equal(later_leg(&sealed.end, &sealed.wire), SEC_I_CONTINUE_NEEDED);
+        seal_record(&sealed.to_us, SEAL_HANDSHAKE, record, lens[nth % 2], 0, &sealed.end.in);
+        failing_alloc_nth((nth + 1) / 2);
+        status = peer_receive(&sealed.end, data, sizeof(data), &len);
+        hit = failing_alloc_hit();
+        failing_alloc_nth(0);
+        if (hit) {
+            assert_int_equal(status, SEC_E_INSUFFICIENT_MEMORY);
+            status = peer_receive(&sealed.end, data, sizeof(data), &len);
+        }
+        assert_int_equal(status, SEC_I_RENEGOTIATE);
+        /* The leg has it all, and finds that the Finished is none. */
+        assert_int_equal(peer_step(&sealed.end, &sealed.wire), SEC_E_ILLEGAL_MESSAGE);
+        close_sealed(&sealed);
+    }
+}
+
 int main(void)
 {
     static const struct peer_case cases[] = {
@@ -527,6 +564,7 @@ int main(void)
         PEER_CASE(messages_may_be_cut_anywhere),
         PEER_CASE(damaged_flights_end_it),
         PEER_CASE(allocations_fail),
+        PEER_CASE(a_record_of_many_messages_can_be_given_again),
     };
     static const struct peer_form *forms[1];
     const struct peer_run how = {

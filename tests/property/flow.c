@@ -13,12 +13,12 @@ struct flow_counts flow_counts;
 
 /* ---- credentials ---- */
 
-static void allow(struct flow *flow)
+void flow_allow(struct flow *flow)
 {
     OsspiTlsOptions options = {
         .cbSize = sizeof(options),
         .flags = (flow->setup.later ? OSSPI_TLS_RENEGOTIATION | OSSPI_TLS_POST_HANDSHAKE_AUTH : 0) |
-                 (flow->setup.early ? OSSPI_TLS_EARLY_DATA : 0),
+                 (flow->setup.early && !flow->refuses ? OSSPI_TLS_EARLY_DATA : 0),
         .max_early_data = FLOW_MAX_EARLY,
         .max_renegotiations = 1 + (ULONG)property_pick(&flow->run, 12),
     };
@@ -47,7 +47,7 @@ void flow_acquire(struct flow *flow)
         TEST_REQUIRE_EQUAL(end->form->free_credential(&end->credential), SEC_E_OK);
     TEST_REQUIRE_EQUAL(
         peer_end_acquire(end, 0, flags, certificate, property_pick(&flow->run, 2) == 1), SEC_E_OK);
-    allow(flow);
+    flow_allow(flow);
 }
 
 void flow_open(struct flow *flow, uint64_t random, const struct foreign_setup *setup)

@@ -37,6 +37,7 @@ struct flow {
     struct peer_end other;             /* FLOW_LATE: the credential that it brings */
     bool small_rooms;                  /* legs get too little room now and then */
     bool bytewise;                     /* flights of the first handshake arrive in small pieces */
+    bool refuses;                      /* our server takes no early data any more */
 
     /* of this connection */
     uint32_t left;        /* later handshakes that our end still allows */
@@ -69,6 +70,8 @@ void flow_open(struct flow *flow, uint64_t random, const struct foreign_setup *s
 /** The first handshake; may end the connection only where the flow expects it. */
 void flow_connect(struct flow *flow);
 void flow_disconnect(struct flow *flow);
+/** Sets our credential's options. */
+void flow_allow(struct flow *flow);
 void flow_free(struct flow *flow);
 /** New credentials at our end, with the same contents. */
 void flow_acquire(struct flow *flow);

@@ -112,6 +112,10 @@ static void go_on(struct flow *flow, unsigned steps)
         flow_acquire(flow);
     if (next == NEXT_EMPTY)
         SslEmptyCacheA(NULL, 0);
+    if (flow->setup.early && flow->run.end.server && property_pick(&flow->run, 3) == 0) {
+        flow->refuses = !flow->refuses;
+        flow_allow(flow);
+    }
     flow_connect(flow);
     const bool resumed = (flow->run.facts.session.dwFlags & SSL_SESSION_RECONNECT) != 0;
     if (expected >= 0 && resumed != expected)

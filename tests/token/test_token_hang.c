@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "support/tls_later.h"
 #include "token/token_util.h"
 
 TEST_FORKS_WITH_THREADS;
@@ -165,6 +166,38 @@ static void hanging_client_leg_spoils_context(void **state)
     peer_end_disconnect(&pair.client); /* while it is stuck */
     release_device();
     free(room);
+    peer_close(&pair);
+}
+
+/* A leg of an established server may be the first to see the ClientHello that renegotiates, and
+ * signs in it. It leaves the CPU lane for that, so that the deadline ends it. */
+static void hanging_renegotiation_ends_at_deadline(void **state)
+{
+    const size_t before = token_inside();
+    struct peer_pair pair;
+    struct call call;
+
+    (void)state;
+    token_open(&pair, PEER_ASYNC, SP_PROT_TLS1_2_CLIENT, "server");
+    assert_int_equal(later_allow(&pair.client, OSSPI_TLS_RENEGOTIATION, 0), SEC_E_OK);
+    assert_int_equal(later_allow(&pair.server, OSSPI_TLS_RENEGOTIATION, 0), SEC_E_OK);
+    peer_connect(&pair);
+    assert_int_equal(later_leg(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
+    token_mode("hang sign");
+    call_prepare(&call, SHORT_MS);
+    call.in[0] = (SecBuffer){(ULONG)pair.server.in.len, SECBUFFER_TOKEN, pair.server.in.bytes};
+    call.in[1] = (SecBuffer){0, SECBUFFER_EMPTY, NULL};
+    call.out[0] = (SecBuffer){sizeof(call.room), SECBUFFER_TOKEN, call.room};
+    call.in_desc = (SecBufferDesc){SECBUFFER_VERSION, 2, call.in};
+    call.out_desc = (SecBufferDesc){SECBUFFER_VERSION, 1, call.out};
+    assert_int_equal(SspiAcceptSecurityContextAsync(
+                         call.async, &pair.server.credential, &pair.server.context, &call.in_desc,
+                         0, SECURITY_NATIVE_DREP, &pair.server.context, &call.out_desc,
+                         &call.attributes, &call.expiry),
+                     SEC_E_OK);
+    token_await_inside(before + 1);
+    assert_int_equal(call_finish(&call), TIMED_OUT);
+    release_device();
     peer_close(&pair);
 }
 
@@ -442,6 +475,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hanging_leg_ends_at_deadline),
         cmocka_unit_test(hanging_client_leg_spoils_context),
+        cmocka_unit_test(hanging_renegotiation_ends_at_deadline),
         cmocka_unit_test(many_hanging_legs_stall_nobody),
         cmocka_unit_test(late_answer_is_good),
         cmocka_unit_test(hanging_leg_can_be_cancelled),

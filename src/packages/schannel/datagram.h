@@ -154,7 +154,8 @@ SECURITY_STATUS osspi_flight_alert(struct osspi_flight *flight, bool sealed, uin
 /** Is anything waiting to be sent? */
 bool osspi_flight_waits(const struct osspi_flight *flight);
 
-/** The next datagram, borrowed until `sent`; *ret_len 0: all has left. The same one until then.
+/** The next datagram, borrowed until `sent`; *ret_len 0: all has left. The same one until then,
+ * unless the MTU has become smaller: then the flight begins anew.
  * SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_ENCRYPT_FAILURE. */
 SECURITY_STATUS osspi_flight_next(struct osspi_flight *flight, struct osspi_line *line, size_t mtu,
                                   const uint8_t **ret_bytes, size_t *ret_len)

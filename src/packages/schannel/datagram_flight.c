@@ -224,6 +224,8 @@ SECURITY_STATUS osspi_flight_next(struct osspi_flight *flight, struct osspi_line
 
     *ret_bytes = NULL;
     *ret_len = 0;
+    if (flight->datagram_len > mtu) /* it is smaller now: from the beginning, in new records */
+        osspi_flight_rewind(flight);
     if (flight->datagram_len == 0 && flight->at < flight->len) {
         flight->datagram = osspi_alloc(mtu);
         if (!flight->datagram)

@@ -39,14 +39,20 @@ static bool append_locked(struct osspi_early *early, struct osspi_tls_early_news
         early->size = news->size;
         return true;
     }
-    both = osspi_alloc(early->len + news->len);
-    if (!both)
-        return false;
-    memcpy(both, early->bytes, early->len);
-    memcpy(both + early->len, news->bytes, news->len);
-    osspi_secret_free(early->bytes, early->size);
-    early->bytes = both;
-    early->len = early->size = early->len + news->len;
+    if (news->len > early->size - early->len) {
+        /* Twice as much: a client may send each byte by itself. */
+        const size_t size = 2 * early->len + news->len;
+
+        both = osspi_alloc(size);
+        if (!both)
+            return false;
+        memcpy(both, early->bytes, early->len);
+        osspi_secret_free(early->bytes, early->size);
+        early->bytes = both;
+        early->size = size;
+    }
+    memcpy(early->bytes + early->len, news->bytes, news->len);
+    early->len += news->len;
     return true;
 }
 

@@ -113,6 +113,9 @@ static SECURITY_STATUS deliver_held(struct osspi_leg_run *run)
 
 static SECURITY_STATUS fail(struct osspi_leg_run *run)
 {
+    /* Without an alert what waits is our last flight, about to be repeated. */
+    if (!handshake_of(run)->fresh)
+        osspi_flight_clear(&handshake_of(run)->flight);
     osspi_leg_tell_detail(run->context);
     return osspi_leg_fail(run, osspi_tls_failure(run->sc->tls));
 }
@@ -163,6 +166,8 @@ static SECURITY_STATUS harvest(struct osspi_leg_run *run)
         status = set_line_key(run);
     if (status == SEC_E_OK)
         status = osspi_flight_take(&datagram->flight, &datagram->line, bytes, len);
+    if (status != SEC_E_OK)
+        osspi_flight_clear(&datagram->flight);
     osspi_tls_flight_sent(run->sc->tls);
     datagram->answers = datagram->has_heard;
     datagram->answered = datagram->heard;
@@ -297,6 +302,10 @@ static bool is_for_library(struct osspi_leg_run *run, const struct osspi_datagra
     struct osspi_datagram_handshake *datagram = handshake_of(run);
     struct osspi_datagram_message message;
 
+    /* What belongs here is shorter. OpenSSL ends the handshake at a longer record, or takes what
+     * does not fit into its buffer for another one. */
+    if (record->body_len > OSSPI_DTLS_MAX_FRAGMENT)
+        return false;
     if (record->epoch == 1)
         return is_long_enough(datagram, record);
     if (record->epoch != 0)
@@ -463,6 +472,8 @@ static SECURITY_STATUS start_server(struct osspi_leg_run *run,
         run->in.alpn = datagram->alpn;
         run->in.alpn_len = datagram->alpn_len;
     }
+    /* A certificate that was asked for is asked for, whatever this leg says. */
+    run->leg->flags |= datagram->flags & ASC_REQ_MUTUAL_AUTH;
     status = osspi_leg_start(run);
     if (status == OSSPI_WANT_BLOCKING)
         return status;
@@ -633,6 +644,7 @@ SECURITY_STATUS osspi_leg_datagram_first(struct osspi_leg_run *run)
     }
     if (!sc->handshake->datagram)
         return osspi_leg_refuse(run, SEC_E_INSUFFICIENT_MEMORY);
+    sc->handshake->datagram->flags = run->leg->flags;
     if (sc->server)
         return osspi_leg_datagram(run);
     if (run->in.len > 0) /* there is no peer yet that could have spoken */

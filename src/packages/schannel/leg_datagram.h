@@ -37,7 +37,8 @@ struct osspi_datagram_handshake {
     uint8_t *rest;
     size_t rest_len;
 
-    uint8_t *alpn; /* of a server's first leg: protocol ids in wire form, or NULL */
+    uint64_t flags; /* of the first leg; a server's connection is made by a later one */
+    uint8_t *alpn;  /* of a server's first leg: protocol ids in wire form, or NULL */
     size_t alpn_len;
     uint8_t srtp[OSSPI_MAX_SRTP];
     uint8_t address[OSSPI_MAX_ADDRESS]; /* a server's client */

@@ -174,12 +174,20 @@ static SECURITY_STATUS check_room(const struct osspi_leg_run *run, size_t token_
                                      osspi_suite_find(handshake_of(run)->tls.suite));
 }
 
+/* Neither secrets nor an alert; the token's buffer stays as it is. */
+static SECURITY_STATUS give_later(struct osspi_leg_run *run, SECURITY_STATUS status)
+{
+    osspi_message_secrets_give(&run->leg->out, NULL, NULL);
+    if (run->out.alert)
+        run->out.alert->cbBuffer = 0;
+    return status;
+}
+
 /* The result does not fit: it stays for the next leg. */
 static SECURITY_STATUS put_off(struct osspi_leg_run *run, SECURITY_STATUS status, size_t consumed)
 {
     expect_again(run, consumed);
-    osspi_message_secrets_give(&run->leg->out, NULL, NULL);
-    return status;
+    return give_later(run, status);
 }
 
 /* What waits comes with the leg that follows; the input may look different then. */
@@ -199,8 +207,7 @@ static SECURITY_STATUS report_extension(struct osspi_leg_run *run, size_t consum
         messages->taken = taken;
         messages->painted = (struct osspi_message_mark){painted != 0 ? consumed : 0, painted};
     }
-    osspi_message_secrets_give(&run->leg->out, NULL, NULL);
-    return status;
+    return give_later(run, status);
 }
 
 static SECURITY_STATUS deliver(struct osspi_leg_run *run, size_t consumed)

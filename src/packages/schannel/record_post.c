@@ -327,11 +327,18 @@ enum osspi_record_kind osspi_record_take_messages(struct osspi_record_aead *reco
                                                   const uint8_t *bytes, size_t len,
                                                   SECURITY_STATUS *ret_status)
 {
-    const size_t kept = record->later ? record->later->queue.len : 0;
+    struct osspi_later *later = record->later;
+    const size_t kept = later ? later->queue.len : 0;
+    const enum osspi_later_state state = later ? later->state : OSSPI_LATER_IDLE;
+    const bool hold = later && later->hold, heard = later && later->heard;
     const enum osspi_record_kind kind = take_any(record, type, bytes, len, ret_status);
 
     /* The record comes again, and all of its messages. */
-    if (kind == OSSPI_RECORD_RETRY && record->later)
-        record->later->queue.len = kept;
+    if (kind == OSSPI_RECORD_RETRY && record->later) {
+        later->queue.len = kept;
+        later->state = state;
+        later->hold = hold;
+        later->heard = heard;
+    }
     return kind;
 }

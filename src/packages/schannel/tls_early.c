@@ -42,7 +42,11 @@ static int64_t issued_at(const SSL_SESSION *session)
 #endif
 }
 
-/* Asked last, when everything else allows it. */
+/*
+ * Asked last, when everything else allows it. A ticket that was issued without leave for early data
+ * may come with some all the same: a client that had the leave from an earlier ticket keeps it in
+ * mind. OpenSSL would accept them and then find the first byte too much.
+ */
 static int on_allow(SSL *ssl, void *argument)
 {
     const struct osspi_tls *tls = osspi_tls_of(ssl);
@@ -51,7 +55,7 @@ static int on_allow(SSL *ssl, void *argument)
     uint8_t random[OSSPI_STRIKE_ID];
     (void)argument;
 
-    if (session == NULL ||
+    if (session == NULL || SSL_SESSION_get_max_early_data(session) == 0 ||
         SSL_SESSION_get_max_early_data(session) > tls->config->options.max_early_data ||
         SSL_get_client_random(ssl, random, sizeof(random)) != sizeof(random))
         return 0;
