@@ -215,7 +215,7 @@ OSSPI_API SECURITY_STATUS SEC_ENTRY SspiPrepareForCredWrite(
     PUCHAR *ppCredentialBlob, PULONG pCredentialBlobSize);
 /** Makes a copy of an identity, or one of NULL (the caller's own), that forbids one package:
  * "!name" in its package list, in the place of what the list said of it. Names and lists have at
- * most 1,024 characters. */
+ * most 1,024 characters, names no "," or "!". */
 OSSPI_API SECURITY_STATUS SEC_ENTRY
 SspiExcludePackage(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity, PCWSTR pszPackageName,
                    PSEC_WINNT_AUTH_IDENTITY_OPAQUE *ppNewAuthIdentity);

@@ -227,6 +227,15 @@ SECURITY_STATUS SspiCompareAuthIdentities(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthId
 
 #define LIST_MAX 1024u /* units of a package list */
 
+static bool is_package_name(const struct osspi_auth_text *name)
+{
+    for (size_t i = 0; i < name->count; i++) {
+        if (unit_at(name, i) == ',' || unit_at(name, i) == '!')
+            return false;
+    }
+    return name->count > 0 && name->count <= LIST_MAX;
+}
+
 /* Is the entry, a '!' in front not counted, the package? */
 static bool is_entry(const uint16_t *entry, size_t len, const struct osspi_auth_text *package)
 {
@@ -280,7 +289,7 @@ SECURITY_STATUS SspiExcludePackage(PSEC_WINNT_AUTH_IDENTITY_OPAQUE AuthIdentity,
 
     if (ppNewAuthIdentity)
         *ppNewAuthIdentity = NULL;
-    if (!ppNewAuthIdentity || package.count == 0 || package.count > LIST_MAX)
+    if (!ppNewAuthIdentity || !is_package_name(&package))
         return SEC_E_INVALID_PARAMETER;
     if (AuthIdentity)
         status = copy_and_view(AuthIdentity, &old, &view);

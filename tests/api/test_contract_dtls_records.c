@@ -245,6 +245,61 @@ static void s3_7_close_is_an_alert_of_its_own_datagram(const struct peer_form *f
     }
 }
 
+/* Before there is a connection: the alert takes the flight's place, and nothing follows. */
+static void s3_7_a_handshake_can_be_closed(const struct peer_form *form)
+{
+    const DWORD shutdown = SCHANNEL_SHUTDOWN;
+
+    for (int legs = 1; legs < 4; legs++) {
+        struct dtls_pair pair;
+        struct dtls_end *one = legs == 2 ? &pair.server : &pair.client; /* the cookie is out */
+        struct dtls_end *other = legs == 2 ? &pair.client : &pair.server;
+
+        dtls_open(&pair, form, NULL);
+        assert_int_equal(dtls_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
+        if (legs > 1)
+            assert_int_equal(dtls_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+        if (legs > 2)
+            assert_int_equal(dtls_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
+        dtls_clear(&other->in);
+        assert_int_equal(peer_control(&one->end, &shutdown, sizeof(shutdown)), SEC_E_OK);
+        for (int i = 0; i < 3; i++) { /* said once */
+            assert_int_equal(dtls_leg(one, other, NULL, 0), SEC_E_OK);
+            assert_int_equal(other->in.count, 1);
+            assert_memory_equal(other->in.items[0].bytes, "\x15\xFE\xFD\0\0", 5);
+            assert_int_equal(other->in.items[0].len, 15);
+        }
+        assert_int_equal(dtls_send(one, other, "data", 4), SEC_E_INVALID_HANDLE);
+        assert_int_equal(dtls_leg(one, other, "x", 1), SEC_E_CONTEXT_EXPIRED);
+        assert_int_equal(other->in.count, 1);
+        dtls_close(&pair);
+    }
+}
+
+/* A warning closes nothing: what was lost can still be sent again. */
+static void s3_7_a_warning_leaves_the_handshake_alone(const struct peer_form *form)
+{
+    const SCHANNEL_ALERT_TOKEN warning = {SCHANNEL_ALERT, TLS1_ALERT_WARNING, 90};
+    struct dtls_pair pair;
+
+    dtls_open(&pair, form, NULL);
+    dtls_half_connect(&pair);
+    dtls_clear(&pair.server.in);
+    assert_int_equal(peer_control(&pair.client.end, &warning, sizeof(warning)), SEC_E_OK);
+    assert_int_equal(dtls_leg(&pair.client, &pair.server, NULL, 0), SEC_E_OK);
+    pair.client.done = false;
+    assert_int_equal(pair.server.in.count, 1);
+    assert_int_equal(pair.server.in.items[0].bytes[0], 21);
+    dtls_clear(&pair.server.in);
+    assert_int_equal(dtls_leg(&pair.client, &pair.server, NULL, 0), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(pair.server.in.items[0].bytes[0], 22); /* ClientHello */
+    assert_int_equal(dtls_handshake(&pair), SEC_E_OK);
+    peer_established(&pair.client.end);
+    peer_established(&pair.server.end);
+    dtls_exchange(&pair);
+    dtls_close(&pair);
+}
+
 static void s3_7_alerts_count_only_under_protection(const struct peer_form *form)
 {
     static const uint8_t open_alert[] = {21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 80};
@@ -330,6 +385,29 @@ static void s3_8_sessions_resume(const struct peer_form *form)
     dtls_close(&pair);
 }
 
+/* A server's wish counts from its first leg on, when there is no connection yet to tell it to. */
+static void s3_8_no_session_where_the_server_wants_none(const struct peer_form *form)
+{
+    const SCHANNEL_SESSION_TOKEN off = {SCHANNEL_SESSION, SSL_SESSION_DISABLE_RECONNECTS};
+    const SCHANNEL_SESSION_TOKEN on = {SCHANNEL_SESSION, SSL_SESSION_ENABLE_RECONNECTS};
+
+    for (int again = 0; again < 2; again++) {
+        struct dtls_pair pair;
+
+        dtls_open(&pair, form, NULL);
+        assert_int_equal(dtls_step(&pair.client, &pair.server), SEC_I_CONTINUE_NEEDED);
+        assert_int_equal(dtls_step(&pair.server, &pair.client), SEC_I_CONTINUE_NEEDED);
+        assert_int_equal(peer_control(&pair.server.end, &off, sizeof(off)), SEC_E_OK);
+        if (again)
+            assert_int_equal(peer_control(&pair.server.end, &on, sizeof(on)), SEC_E_OK);
+        dtls_connect(&pair);
+        dtls_disconnect(&pair);
+        dtls_connect(&pair);
+        assert_int_equal(reconnected(&pair.client), again ? SSL_SESSION_RECONNECT : 0);
+        dtls_close(&pair);
+    }
+}
+
 /* One credential for both kinds; no session of the one serves the other. */
 static void s3_8_sessions_are_of_one_kind(const struct peer_form *form)
 {
@@ -408,9 +486,9 @@ static void s3_11_the_first_leg_asks_for_a_certificate(const struct peer_form *f
     dtls_half_connect(&pair);
     pair.server.end.flags &= ~(ULONG)ASC_REQ_MUTUAL_AUTH;
     dtls_connect(&pair);
-    assert_int_equal(QueryContextAttributesA(&pair.server.end.context,
-                                             SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote),
-                     SEC_E_OK);
+    assert_int_equal(
+        QueryContextAttributesA(&pair.server.end.context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &remote),
+        SEC_E_OK);
     CertFreeCertificateContext(remote);
     assert_true(pair.server.end.attributes & ASC_RET_MUTUAL_AUTH);
     dtls_close(&pair);
@@ -642,9 +720,12 @@ static const struct peer_case cases[] = {
     PEER_CASE(s3_10_data_around_the_finished),
     PEER_CASE(s2_9_one_seals_while_another_opens),
     PEER_CASE(s3_7_close_is_an_alert_of_its_own_datagram),
+    PEER_CASE(s3_7_a_handshake_can_be_closed),
+    PEER_CASE(s3_7_a_warning_leaves_the_handshake_alone),
     PEER_CASE(s3_7_alerts_count_only_under_protection),
     PEER_CASE(s3_4_alert_by_encrypt_message),
     PEER_CASE(s3_8_sessions_resume),
+    PEER_CASE(s3_8_no_session_where_the_server_wants_none),
     PEER_CASE(s3_8_sessions_are_of_one_kind),
     PEER_CASE(s3_11_client_certificates),
     PEER_CASE(s3_11_the_first_leg_asks_for_a_certificate),

@@ -353,6 +353,10 @@ static void packages_are_excluded(void **state)
     assert_int_equal(SspiExcludePackage(&plain_a, u"", &one), SEC_E_INVALID_PARAMETER);
     assert_null(one);
     assert_int_equal(SspiExcludePackage(&plain_a, NULL, &one), SEC_E_INVALID_PARAMETER);
+    /* These would be two entries, the second of which allows something; or "!!x", none at all. */
+    assert_int_equal(SspiExcludePackage(&plain_a, u"x,kerberos", &one), SEC_E_INVALID_PARAMETER);
+    assert_null(one);
+    assert_int_equal(SspiExcludePackage(&plain_a, u"!x", &one), SEC_E_INVALID_PARAMETER);
 }
 
 /* ---- target names ---- */

@@ -353,6 +353,32 @@ static void s3_9_output_over_the_input(const struct peer_form *form)
     message_close(&pair);
 }
 
+/* Token, extension and alert in memory of the library's; secrets go where they always do. */
+static void s2_5_the_library_allocates(const struct peer_form *form)
+{
+    struct message_pair pair;
+
+    message_open(&pair, form, NULL);
+    pair.client.peer.flags |= ISC_REQ_ALLOCATE_MEMORY;
+    pair.server.peer.flags |= ASC_REQ_ALLOCATE_MEMORY;
+    for (int legacy = 0; legacy < 2; legacy++) {
+        pair.client.legacy_alert = pair.server.legacy_alert = legacy;
+        pair.client.peer.target = PEER_TARGET;
+        message_connect(&pair);
+        must_be_received(&pair.client, "server's parameters");
+        must_be_received(&pair.server, "client's parameters");
+        assert_true(pair.client.peer.attributes & ISC_RET_ALLOCATED_MEMORY);
+        assert_true(pair.server.peer.attributes & ASC_RET_ALLOCATED_MEMORY);
+        message_disconnect(&pair);
+        pair.client.peer.target = "elsewhere.test";
+        assert_int_equal(message_handshake(&pair), SEC_E_WRONG_PRINCIPAL);
+        assert_true(pair.client.alerted);
+        assert_int_equal(pair.client.alert[1], TLS1_ALERT_BAD_CERTIFICATE);
+        message_disconnect(&pair);
+    }
+    message_close(&pair);
+}
+
 /* All of them in one leg, and the caller brings nothing in between, or something else. */
 static void s3_9_a_result_waits_for_room(const struct peer_form *form)
 {
@@ -507,6 +533,31 @@ static void s3_9_tickets_resume(const struct peer_form *form)
     message_close(&pair);
 }
 
+/* Whatever the credential allows for streams: QUIC's tickets say nothing of early data, or say that
+ * there is no limit (RFC 9001, 4.6.1), and then a client that knows the rule would end here. */
+static void s3_9_tickets_are_not_for_early_data(const struct peer_form *form)
+{
+    OsspiTlsOptions options = {.cbSize = sizeof(options),
+                               .flags = OSSPI_TLS_EARLY_DATA | OSSPI_TLS_POST_HANDSHAKE_AUTH};
+    struct message_pair pair;
+
+    SslEmptyCacheA(NULL, 0);
+    message_open(&pair, form, NULL);
+    for (int server = 0; server < 2; server++)
+        assert_int_equal(
+            SetCredentialsAttributesA(&(server ? &pair.server : &pair.client)->peer.credential,
+                                      OSSPI_CRED_ATTR_TLS_OPTIONS, &options, sizeof(options)),
+            SEC_E_OK);
+    for (int i = 0; i < 3; i++) {
+        message_connect(&pair);
+        assert_int_equal(is_resumed(&pair.client), i > 0);
+        assert_int_equal(is_resumed(&pair.server), i > 0);
+        take_tickets(&pair);
+        message_disconnect(&pair);
+    }
+    message_close(&pair);
+}
+
 /* Nor the other way. */
 static void s3_9_tickets_of_streams_do_not_serve(const struct peer_form *form)
 {
@@ -598,11 +649,13 @@ static const struct peer_case cases[] = {
     PEER_CASE(s3_9_small_buffers_for_extensions_lose_nothing),
     PEER_CASE(s3_9_few_or_small_buffers_for_secrets_lose_nothing),
     PEER_CASE(s3_9_output_over_the_input),
+    PEER_CASE(s2_5_the_library_allocates),
     PEER_CASE(s3_9_a_result_waits_for_room),
     PEER_CASE(s3_9_every_prefix),
     PEER_CASE(s3_9_tokens_cut_anywhere),
     PEER_CASE(s3_9_a_leg_ends_where_keys_change),
     PEER_CASE(s3_9_tickets_resume),
+    PEER_CASE(s3_9_tickets_are_not_for_early_data),
     PEER_CASE(s3_9_tickets_of_streams_do_not_serve),
     PEER_CASE(s3_9_tickets_come_in_pieces),
     PEER_CASE(s3_9_client_certificates),

@@ -5,6 +5,7 @@
  * asks by a leg without input and with ASC_REQ_MUTUAL_AUTH; the client sees SEC_I_RENEGOTIATE and
  * makes a leg, which answers; the server's leg verifies before it says SEC_E_OK.
  */
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -346,6 +347,96 @@ static void s3_8_an_openssl_client_is_asked(const struct peer_form *form)
     }
 }
 
+/* What its KeyUpdates have left to do falls to one leg, so there is an end to it. */
+static void a_client_does_not_update_without_end(const struct peer_form *form)
+{
+    for (int beyond = 0; beyond < 2; beyond++) {
+        struct later_reader reader;
+        struct peer_end end, wire = {0};
+        struct raw_peer raw;
+        char data[16];
+
+        raw_open(&raw, false, TLS1_3_VERSION, "client");
+        SSL_set_post_handshake_auth(raw.ssl, 1);
+        peer_end_init(&end, form, true);
+        assert_int_equal(peer_end_acquire(&end, 0, 0, "server", false), SEC_E_OK);
+        assert_int_equal(later_allow(&end, OSSPI_TLS_POST_HANDSHAKE_AUTH, 0), SEC_E_OK);
+        assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
+        raw_exchange(&raw, &end);
+        later_reader_init(&reader, &end, &wire, false);
+        for (int i = 0; i < (beyond ? 4097 : 500); i++) {
+            assert_int_equal(SSL_key_update(raw.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+            assert_int_equal(SSL_write(raw.ssl, "x", 1), 1);
+            raw_take(&raw, &end.in);
+            assert_int_equal(later_read(&reader), SEC_E_OK);
+        }
+        end.flags |= ASC_REQ_MUTUAL_AUTH;
+        assert_int_equal(later_leg(&end, &wire), SEC_I_CONTINUE_NEEDED);
+        raw_give(&raw, &wire.in);
+        assert_true(SSL_read(raw.ssl, data, sizeof(data)) <= 0);
+        raw_take(&raw, &end.in);
+        assert_int_equal(later_read(&reader), beyond ? SEC_E_ILLEGAL_MESSAGE : SEC_E_OK);
+        assert_true(later_shown(&end, beyond ? NULL : "client"));
+        peer_clear(&wire.in);
+        peer_end_free(&end);
+        raw_close(&raw);
+        ERR_clear_error();
+    }
+}
+
+static unsigned tickets;
+
+static int count_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    (void)session;
+    tickets++;
+    return 0;
+}
+
+/* A SCHANNEL_SESSION_TOKEN brings no ticket that knows of the certificate. */
+static void no_ticket_comes_of_it(const struct peer_form *form)
+{
+    const SCHANNEL_SESSION_TOKEN enable = {SCHANNEL_SESSION, SSL_SESSION_ENABLE_RECONNECTS};
+
+    for (int after = 0; after < 2; after++) {
+        struct raw_peer raw;
+        struct peer_end end, wire = {0};
+        struct later_reader reader;
+        char data[16];
+
+        raw_open(&raw, false, TLS1_3_VERSION, "client");
+        SSL_CTX_set_session_cache_mode(raw.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(raw.ctx, count_ticket);
+        SSL_set_post_handshake_auth(raw.ssl, 1);
+        peer_end_init(&end, form, true);
+        assert_int_equal(peer_end_acquire(&end, 0, 0, "server", false), SEC_E_OK);
+        assert_int_equal(later_allow(&end, OSSPI_TLS_POST_HANDSHAKE_AUTH, 0), SEC_E_OK);
+        tickets = 0;
+        assert_int_equal(raw_handshake(&raw, &end), SEC_E_OK);
+        raw_exchange(&raw, &end);
+        assert_int_equal(tickets, 1);
+        end.flags |= ASC_REQ_MUTUAL_AUTH;
+        if (!after)
+            assert_int_equal(peer_control(&end, &enable, sizeof(enable)), SEC_E_OK);
+        assert_int_equal(later_leg(&end, &wire), SEC_I_CONTINUE_NEEDED);
+        if (after)
+            assert_int_equal(peer_control(&end, &enable, sizeof(enable)), SEC_E_OK);
+        raw_give(&raw, &wire.in);
+        assert_true(SSL_read(raw.ssl, data, sizeof(data)) <= 0);
+        raw_take(&raw, &end.in);
+        later_reader_init(&reader, &end, &wire, false);
+        assert_int_equal(later_read(&reader), SEC_E_OK);
+        assert_int_equal(reader.leg, SEC_E_OK);
+        assert_true(later_shown(&end, "client"));
+        raw_give(&raw, &wire.in);
+        raw_exchange(&raw, &end);
+        assert_int_equal(tickets, 1);
+        peer_end_free(&end);
+        raw_close(&raw);
+    }
+}
+
 static int accept_any(int ok, X509_STORE_CTX *store)
 {
     (void)ok;
@@ -400,6 +491,8 @@ int main(void)
         PEER_CASE(answers_wait_for_room),
         PEER_CASE(sessions_do_not_carry_it),
         PEER_CASE(s3_8_an_openssl_client_is_asked),
+        PEER_CASE(a_client_does_not_update_without_end),
+        PEER_CASE(no_ticket_comes_of_it),
         PEER_CASE(s3_8_an_openssl_server_asks),
     };
 

@@ -211,6 +211,48 @@ static void s3_2_preshared_key_only_never_uses_certificates(const struct peer_fo
     }
 }
 
+static void allow_post_auth(struct peer_end *end)
+{
+    OsspiTlsOptions options = {.cbSize = sizeof(options), .flags = OSSPI_TLS_POST_HANDSHAKE_AUTH};
+
+    assert_int_equal(SetCredentialsAttributesA(&end->credential, OSSPI_CRED_ATTR_TLS_OPTIONS,
+                                               &options, sizeof(options)),
+                     SEC_E_OK);
+}
+
+/* Nor after the handshake: none is offered at one end, or none asked for at the other. */
+static void s3_2_preshared_key_only_shows_no_certificate_later(const struct peer_form *form)
+{
+    struct key key;
+
+    usual_key(&key);
+    for (int i = 0; i < 3; i++) {
+        const ULONG client = i == 0 ? 0 : SCH_USE_PRESHAREDKEY_ONLY;
+        const ULONG server = i == 1 ? 0 : SCH_USE_PRESHAREDKEY_ONLY;
+        struct peer_pair pair;
+        uint8_t out[1024];
+        struct peer_leg leg;
+
+        peer_end_init(&pair.client, form, false);
+        peer_end_init(&pair.server, form, true);
+        assert_int_equal(
+            peer_end_acquire(&pair.client, SP_PROT_TLS1_3_CLIENT, client, "client", false),
+            SEC_E_OK);
+        assert_int_equal(peer_end_acquire(&pair.server, 0, server, "server", false), SEC_E_OK);
+        allow_post_auth(&pair.client);
+        allow_post_auth(&pair.server);
+        assert_int_equal(handshake(&pair, &key, &key), SEC_E_OK);
+        check_keyed(&pair);
+        pair.server.flags |= ASC_REQ_MUTUAL_AUTH;
+        leg = peer_leg_of(&pair.server, NULL, 0, out, sizeof(out));
+        leg.no_in = true;
+        assert_int_equal(peer_leg_run(&pair.server, &leg), SEC_E_UNSUPPORTED_FUNCTION);
+        assert_int_equal(leg.out[0].cbBuffer, 0);
+        check_keyed(&pair);
+        peer_close(&pair);
+    }
+}
+
 static void s3_2_preshared_key_only_without_a_key(const struct peer_form *form)
 {
     struct peer_pair pair;
@@ -684,6 +726,7 @@ int main(void)
         PEER_CASE(s3_4_a_key_takes_the_place_of_certificates),
         PEER_CASE(s3_2_preshared_key_only_needs_no_certificate),
         PEER_CASE(s3_2_preshared_key_only_never_uses_certificates),
+        PEER_CASE(s3_2_preshared_key_only_shows_no_certificate_later),
         PEER_CASE(s3_2_preshared_key_only_without_a_key),
         PEER_CASE(without_a_key_the_certificate_counts),
         PEER_CASE(falling_back_verifies),

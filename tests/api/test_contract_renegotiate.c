@@ -128,9 +128,9 @@ static bool expires_with_peer(struct peer_end *end)
     FILETIME local;
     LONGLONG expiry;
 
-    assert_int_equal(QueryContextAttributesA(&end->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT,
-                                             &certificate),
-                     SEC_E_OK);
+    assert_int_equal(
+        QueryContextAttributesA(&end->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &certificate),
+        SEC_E_OK);
     local = certificate->pCertInfo->NotAfter;
     CertFreeCertificateContext(certificate);
     expiry = (LONGLONG)((uint64_t)local.dwHighDateTime << 32 | local.dwLowDateTime);

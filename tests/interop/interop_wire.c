@@ -115,6 +115,8 @@ void interop_wire_disconnect(struct interop_wire *wire)
     peer_clear(&wire->net.in);
     peer_clear(&wire->plain);
     wire->established = wire->in_leg = wire->finished = wire->eof = wire->reset = false;
+    wire->declined = false;
+    wire->legs = 0;
     wire->failure = SEC_E_OK;
 }
 
@@ -219,8 +221,11 @@ static bool open_record(struct interop_wire *wire)
         wire->finished = true;
     else if (status == SEC_I_RENEGOTIATE)
         wire->in_leg = true;
+    else if (status == SEC_I_NO_RENEGOTIATION)
+        wire->declined = true;
     else if (status != SEC_E_OK)
         wire->failure = status;
+    wire->legs += wire->in_leg;
     peer_push(&wire->plain, data, len);
     return true;
 }

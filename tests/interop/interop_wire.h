@@ -36,6 +36,8 @@ struct interop_wire {
     size_t read_max;              /* bytes per read; 0: many */
     bool established;
     bool in_leg;             /* a message after the handshake is being read by legs */
+    unsigned legs;           /* how often a record has asked for legs since the handshake */
+    bool declined;           /* the peer does not renegotiate */
     bool told;               /* a certificate was asked for, and there was none */
     const char *answer;      /* the one to take when told; NULL: none */
     bool finished;           /* the peer's close_notify has come */

@@ -207,6 +207,19 @@ static SecBuffer *add(SecBuffer *buffers, ULONG *count, ULONG type, const void *
     return buffer;
 }
 
+/* The library does, what it hands out; the flag is the same for both sides. */
+static bool allocates(const struct message_end *end)
+{
+    return (end->peer.flags & ISC_REQ_ALLOCATE_MEMORY) != 0;
+}
+
+static void free_given(const struct message_end *end, const struct leg *leg)
+{
+    for (ULONG i = 0; allocates(end) && i < leg->out_count; i++)
+        if (leg->out[i].BufferType != SECBUFFER_TRAFFIC_SECRETS)
+            TEST_REQUIRE_EQUAL(FreeContextBuffer(leg->out[i].pvBuffer), SEC_E_OK);
+}
+
 static void add_extension(struct leg *leg, struct message_end *end, uint8_t *memory, size_t room)
 {
     const struct message_extension *extension = &end->extension;
@@ -227,7 +240,10 @@ static void add_extension(struct leg *leg, struct message_end *end, uint8_t *mem
                                                        .Subscriptions = {{extension->type, to}}};
     add(leg->in, &leg->in_count, SECBUFFER_SUBSCRIBE_GENERIC_TLS_EXTENSION, &leg->subscribe,
         sizeof(leg->subscribe));
-    if (end->extension_size > 0) {
+    if (allocates(end)) {
+        memory = NULL;
+        room = 0;
+    } else if (end->extension_size > 0) {
         memory = end->room;
         room = end->extension_size;
         TEST_REQUIRE(room <= sizeof(end->room));
@@ -253,9 +269,11 @@ static SECURITY_STATUS call(struct message_end *end, struct leg *leg, uint8_t *i
     add(leg->in, &leg->in_count, SECBUFFER_FLAGS, &leg->wide, sizeof(leg->wide));
     if (peer->alpn && !peer->has_context)
         add(leg->in, &leg->in_count, SECBUFFER_APPLICATION_PROTOCOLS, peer->alpn, peer->alpn_size);
-    leg->token = add(leg->out, &leg->out_count, SECBUFFER_TOKEN, out, end->out_size);
-    leg->alert = add(leg->out, &leg->out_count,
-                     end->legacy_alert ? SECBUFFER_EMPTY : SECBUFFER_ALERT, end->alert, 2);
+    leg->token = add(leg->out, &leg->out_count, SECBUFFER_TOKEN, allocates(end) ? NULL : out,
+                     allocates(end) ? 0 : end->out_size);
+    leg->alert =
+        add(leg->out, &leg->out_count, end->legacy_alert ? SECBUFFER_EMPTY : SECBUFFER_ALERT,
+            allocates(end) ? NULL : end->alert, allocates(end) ? 0 : 2);
     add_extension(leg, end, in, len);
     for (size_t i = 0; i < end->secret_count && !end->records; i++)
         add(leg->out, &leg->out_count, SECBUFFER_TRAFFIC_SECRETS, end->secrets + i * MESSAGE_SECRET,
@@ -347,8 +365,10 @@ static size_t extra_of(const struct leg *leg)
 static void note_alert(struct message_end *end, const struct leg *leg)
 {
     end->alerted = leg->alert->BufferType == SECBUFFER_ALERT && leg->alert->cbBuffer > 0;
-    if (end->alerted)
-        TEST_REQUIRE_EQUAL(leg->alert->cbBuffer, 2);
+    if (!end->alerted)
+        return;
+    TEST_REQUIRE_EQUAL(leg->alert->cbBuffer, 2);
+    memmove(end->alert, leg->alert->pvBuffer, 2);
 }
 
 SECURITY_STATUS message_leg(struct message_end *end, const void *bytes, size_t len,
@@ -356,13 +376,14 @@ SECURITY_STATUS message_leg(struct message_end *end, const void *bytes, size_t l
 {
     /* Exactly as much as it says, so that a sanitizer sees the first byte too many. */
     uint8_t *in = malloc(end->overlap ? len + end->out_size : len > 0 ? len : 1), *out = NULL;
-    struct leg leg;
+    struct leg leg = {.out_count = 0};
     SECURITY_STATUS status;
 
     TEST_REQUIRE(in != NULL);
     if (len > 0)
         memcpy(in, bytes, len);
     do {
+        free_given(end, &leg);
         if (!end->overlap) {
             free(out);
             out = malloc(end->out_size > 0 ? end->out_size : 1);
@@ -383,6 +404,7 @@ SECURITY_STATUS message_leg(struct message_end *end, const void *bytes, size_t l
             send(end, leg.token->pvBuffer, leg.token->cbBuffer, to);
     }
     end->done = end->done || status == SEC_E_OK;
+    free_given(end, &leg);
     free(in);
     free(out);
     return status;

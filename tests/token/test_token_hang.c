@@ -190,10 +190,10 @@ static void hanging_renegotiation_ends_at_deadline(void **state)
     call.out[0] = (SecBuffer){sizeof(call.room), SECBUFFER_TOKEN, call.room};
     call.in_desc = (SecBufferDesc){SECBUFFER_VERSION, 2, call.in};
     call.out_desc = (SecBufferDesc){SECBUFFER_VERSION, 1, call.out};
-    assert_int_equal(SspiAcceptSecurityContextAsync(
-                         call.async, &pair.server.credential, &pair.server.context, &call.in_desc,
-                         0, SECURITY_NATIVE_DREP, &pair.server.context, &call.out_desc,
-                         &call.attributes, &call.expiry),
+    assert_int_equal(SspiAcceptSecurityContextAsync(call.async, &pair.server.credential,
+                                                    &pair.server.context, &call.in_desc, 0,
+                                                    SECURITY_NATIVE_DREP, &pair.server.context,
+                                                    &call.out_desc, &call.attributes, &call.expiry),
                      SEC_E_OK);
     token_await_inside(before + 1);
     assert_int_equal(call_finish(&call), TIMED_OUT);

@@ -264,6 +264,24 @@ static void a_key_of_tls12_ends_at_its_limit(void **state)
     end_both(&both);
 }
 
+/* While a client answers a request for its certificate its key has to stay, but not for ever. */
+static void a_key_that_has_to_stay_ends_at_its_limit(void **state)
+{
+    struct both both;
+    struct sealed sealed;
+
+    (void)state;
+    connect_both(&both, false, suites[0], 0);
+    both.own->answering = true;
+    both.own->write.blocks = OSSPI_MAX_BLOCKS - 3;
+    we_send(&both, "a");
+    assert_int_equal(seal(&both, "b", &sealed), SEC_E_ENCRYPT_FAILURE);
+    both.own->answering = false;
+    we_send(&both, "c");
+    assert_true(both.own->write.blocks < 10);
+    end_both(&both);
+}
+
 static void chacha20_has_no_such_limit(void **state)
 {
     (void)state;
@@ -457,6 +475,7 @@ int main(void)
         cmocka_unit_test(write_key_changes_before_its_limit),
         cmocka_unit_test(write_key_changes_in_a_leg_too),
         cmocka_unit_test(a_key_of_tls12_ends_at_its_limit),
+        cmocka_unit_test(a_key_that_has_to_stay_ends_at_its_limit),
         cmocka_unit_test(chacha20_has_no_such_limit),
         cmocka_unit_test(numbers_never_wrap),
         cmocka_unit_test(records_move_behind_answers),

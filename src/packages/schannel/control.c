@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "packages/schannel/context.h"
+#include "packages/schannel/leg_datagram.h"
 
 #define TLS13 0x0304
 
@@ -79,6 +80,8 @@ SECURITY_STATUS osspi_schannel_control(struct osspi_context *context,
         osspi_server_session_enable(&sc->facts, control.reconnects);
     } else if (sc->tls) {
         osspi_tls_reconnects(sc->tls, control.reconnects);
+    } else if (sc->handshake && sc->handshake->datagram) { /* the cookie is still out */
+        sc->handshake->datagram->no_sessions = !control.reconnects;
     }
     return SEC_E_OK;
 }

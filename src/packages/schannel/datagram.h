@@ -151,6 +151,10 @@ SECURITY_STATUS osspi_flight_take(struct osspi_flight *flight, const struct ossp
 SECURITY_STATUS osspi_flight_alert(struct osspi_flight *flight, bool sealed, uint8_t level,
                                    uint8_t description) __attribute__((warn_unused_result));
 
+/** An alert goes behind the flight, and with it when it is sent again. The same statuses. */
+SECURITY_STATUS osspi_flight_warn(struct osspi_flight *flight, bool sealed, uint8_t description)
+    __attribute__((warn_unused_result));
+
 /** Is anything waiting to be sent? */
 bool osspi_flight_waits(const struct osspi_flight *flight);
 

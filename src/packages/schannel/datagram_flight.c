@@ -10,6 +10,7 @@
  */
 #include "packages/schannel/datagram.h"
 
+#include <schannel.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -134,6 +135,22 @@ SECURITY_STATUS osspi_flight_alert(struct osspi_flight *flight, bool sealed, uin
     osspi_flight_clear(flight);
     flight->bytes = bytes;
     flight->len = sizeof(kept);
+    return SEC_E_OK;
+}
+
+SECURITY_STATUS osspi_flight_warn(struct osspi_flight *flight, bool sealed, uint8_t description)
+{
+    const uint8_t kept[] = {ALERT, sealed, 0, 2, TLS1_ALERT_WARNING, description};
+    uint8_t *bytes = osspi_alloc(flight->len + sizeof(kept));
+
+    if (!bytes)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    if (flight->len > 0)
+        memcpy(bytes, flight->bytes, flight->len);
+    memcpy(bytes + flight->len, kept, sizeof(kept));
+    osspi_secret_free(flight->bytes, flight->len);
+    flight->bytes = bytes;
+    flight->len += sizeof(kept);
     return SEC_E_OK;
 }
 

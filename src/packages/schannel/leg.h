@@ -27,7 +27,7 @@ bool osspi_leg_allows_default(const struct osspi_leg *leg);
  * wrong with credential or target. */
 SECURITY_STATUS osspi_leg_start(struct osspi_leg_run *run);
 
-/* ---- leg_datagram.c ---- */
+/* ---- leg_datagram.c, leg_datagram_first.c ---- */
 
 /** A leg of a datagram context, the first one and those that follow. */
 SECURITY_STATUS osspi_leg_datagram_first(struct osspi_leg_run *run);

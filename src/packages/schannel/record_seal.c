@@ -249,7 +249,8 @@ static SECURITY_STATUS prepare(struct osspi_record_aead *record, size_t len)
     status = osspi_record_settle(record);
     if (status != SEC_E_OK)
         return status;
-    if (record->version != OSSPI_TLS13 && is_limited(record) &&
+    /* A KeyUpdate was made long before that, unless there can be none. */
+    if ((record->version != OSSPI_TLS13 || record->answering) && is_limited(record) &&
         record->write.blocks + len / 16 + 2 > OSSPI_MAX_BLOCKS)
         return SEC_E_ENCRYPT_FAILURE;
     return osspi_record_key_ready(record, &record->write);

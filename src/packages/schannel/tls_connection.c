@@ -153,6 +153,7 @@ static SECURITY_STATUS make_ssl(struct osspi_tls *tls, const struct osspi_tls_se
     if (tls->datagram && !osspi_tls_prepare_datagram(tls, setup->datagram))
         return osspi_tls_queue_status(SEC_E_INSUFFICIENT_MEMORY);
     tls->takes_requests = !tls->server && !setup->refuse_requests &&
+                          (tls->config->flags & SCH_USE_PRESHAREDKEY_ONLY) == 0 &&
                           (tls->config->options.flags & OSSPI_TLS_POST_HANDSHAKE_AUTH) != 0;
     if (!(tls->server ? prepare_server(tls, setup) : prepare_client(tls)) ||
         (tls->messages != NULL && !osspi_messages_prepare(tls)))

@@ -79,6 +79,7 @@ uint32_t osspi_tls_later_allowed(const struct osspi_tls *tls)
 
     if (SSL_version(tls->ssl) == TLS1_3_VERSION)
         allowed = (options->flags & OSSPI_TLS_POST_HANDSHAKE_AUTH) != 0 &&
+                  (tls->config->flags & SCH_USE_PRESHAREDKEY_ONLY) == 0 &&
                   (tls->server ? tls->peer_takes_requests : tls->takes_requests);
     else
         allowed = (options->flags & OSSPI_TLS_RENEGOTIATION) != 0 &&

@@ -35,8 +35,10 @@ void osspi_tls_reconnects(struct osspi_tls *tls, bool enabled)
     OSSPI_IN_SHARD(tls->config->shard);
     tls->allow_tickets = enabled && (tls->server || tls->psk == NULL);
     if (tls->server) {
-        /* A ticket that has been handed out is the client's; there are only no more. */
-        issue_tickets(tls->ssl, enabled && !osspi_tls_psk_used(tls));
+        /* A ticket that has been handed out is the client's; there are only no more. None comes of
+         * a later handshake: it would know of a certificate that the first one's did not. */
+        if (!tls->later)
+            issue_tickets(tls->ssl, enabled && !osspi_tls_psk_used(tls));
         enable_by_id(tls->ssl, enabled);
     } else if (!enabled && tls->target != NULL) {
         const struct osspi_session_name name = {tls->session_owner, tls->target};
