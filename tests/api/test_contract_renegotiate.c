@@ -119,6 +119,31 @@ static void s3_6_the_application_protocol_stays(const struct peer_form *form)
     }
 }
 
+/* Under the name of the session, which is the one that it came with. */
+static void s3_8_resumed_connections_renegotiate(const struct peer_form *form)
+{
+    for (int by_server = 0; by_server < 2; by_server++) {
+        SecPkgContext_SessionInfo info = {0};
+        struct scene scene;
+
+        open_scene(&scene, form, NULL, false);
+        peer_exchange(&scene.pair);
+        peer_disconnect(&scene.pair);
+        peer_connect(&scene.pair);
+        assert_int_equal(
+            QueryContextAttributesA(&scene.pair.server.context, SECPKG_ATTR_SESSION_INFO, &info),
+            SEC_E_OK);
+        assert_int_equal(info.dwFlags, SSL_SESSION_RECONNECT);
+        later_reader_init(&scene.client, &scene.pair.client, &scene.pair.server, false);
+        later_reader_init(&scene.server, &scene.pair.server, &scene.pair.client, false);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(begin(&scene, by_server), SEC_I_CONTINUE_NEEDED);
+            expect_done(&scene);
+        }
+        close_scene(&scene);
+    }
+}
+
 /* ---- certificates ---- */
 
 /* Has the leg that ended it told the notAfter of the certificate that was shown? */
@@ -799,6 +824,7 @@ int main(void)
     static const struct peer_case cases[] = {
         PEER_CASE(s3_8_either_side_begins),
         PEER_CASE(s3_6_the_application_protocol_stays),
+        PEER_CASE(s3_8_resumed_connections_renegotiate),
         PEER_CASE(s3_8_a_certificate_is_asked_for),
         PEER_CASE(bad_certificates_end_the_connection),
         PEER_CASE(s3_5_incomplete_credentials_in_a_renegotiation),

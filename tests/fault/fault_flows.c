@@ -397,6 +397,9 @@ union answer {
     SecPkgContext_PackageInfoA package;
     SecPkgContext_KeyingMaterial keying;
     SecPkgContext_KeyingMaterial_Inproc inproc;
+    PCCERT_CHAIN_CONTEXT verified;
+    SecPkgContext_CertInfo local;
+    void *pointers[2]; /* of structures with one, after a count or not */
     uint8_t room[4096];
 };
 
@@ -429,6 +432,26 @@ static void free_answer(ULONG attribute, union answer *answer)
         break;
     case SECPKG_ATTR_KEYING_MATERIAL_INPROC:
         FreeContextBuffer(answer->inproc.pbKeyingMaterial);
+        break;
+    case SECPKG_ATTR_REMOTE_CERT_CHAIN:
+        CertFreeCertificateChain(answer->verified);
+        break;
+    case SECPKG_ATTR_LOCAL_CERT_INFO:
+        FreeContextBuffer(answer->local.pwszSubjectName);
+        FreeContextBuffer(answer->local.pwszIssuerName);
+        break;
+    case SECPKG_ATTR_ISSUER_LIST_EX:
+    case SECPKG_ATTR_NAMES:
+    case SECPKG_ATTR_AUTHORITY:
+    case SECPKG_ATTR_PROTO_INFO:
+        FreeContextBuffer(answer->pointers[0]);
+        break;
+    case SECPKG_ATTR_TARGET_INFORMATION:
+    case SECPKG_ATTR_NEGOTIATED_TLS_EXTENSIONS:
+    case SECPKG_ATTR_SUPPORTED_SIGNATURES:
+    case SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT:
+    case SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC:
+        FreeContextBuffer(answer->pointers[1]);
         break;
     default:
         break;

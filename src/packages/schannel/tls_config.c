@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
+#include <opensspi.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -140,6 +141,8 @@ static SECURITY_STATUS set_choice(struct osspi_tls_config *config,
                            (config->flags & SCH_CRED_SNI_CREDENTIAL) != 0)) {
         SSL_CTX_set_client_hello_cb(config->ctx, osspi_hello_on_client, NULL);
         SSL_CTX_set_tlsext_servername_callback(config->ctx, osspi_hello_on_name);
+    } else if (config->server && (config->options.flags & OSSPI_TLS_RENEGOTIATION) != 0) {
+        SSL_CTX_set_tlsext_servername_callback(config->ctx, osspi_hello_on_any_name);
     }
     return SEC_E_OK;
 }
@@ -398,8 +401,8 @@ SECURITY_STATUS osspi_tls_credential_check(struct osspi_schannel_credential *cre
 {
     struct osspi_tls_config *config osspi_auto(unref_configp) = NULL;
 
-    return osspi_tls_config_get(credential, osspi_shard_first(), is_tried_with_datagrams(credential),
-                                &config);
+    return osspi_tls_config_get(credential, osspi_shard_first(),
+                                is_tried_with_datagrams(credential), &config);
 }
 
 /* Moves all configurations out. */

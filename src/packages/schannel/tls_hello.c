@@ -456,6 +456,14 @@ int osspi_hello_on_name(SSL *ssl, int *ret_alert, void *argument)
     return osspi_tls_of(ssl)->named ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+int osspi_hello_on_any_name(SSL *ssl, int *ret_alert, void *argument)
+{
+    (void)ssl;
+    (void)ret_alert;
+    (void)argument;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 /* ---- copies of restrictions ---- */
 
 void osspi_hello_free_entries(struct osspi_tls_entry *entries, size_t count)

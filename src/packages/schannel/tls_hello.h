@@ -24,6 +24,10 @@ int osspi_hello_on_client(SSL *ssl, int *ret_alert, void *argument);
 /** SSL_CTX_set_tlsext_servername_callback(): the client is told that its name was of use. */
 int osspi_hello_on_name(SSL *ssl, int *ret_alert, void *argument);
 
+/** The same where any name will do: sessions keep the name, and a client that renegotiates on a
+ * resumed connection can be held to it. */
+int osspi_hello_on_any_name(SSL *ssl, int *ret_alert, void *argument);
+
 /** Is the identity the first of its kind of key among those that fit the name at least so well?
  * name NULL: among all. OpenSSL holds one certificate for each kind of key. */
 bool osspi_hello_is_first(const struct osspi_identity_set *set,
