@@ -139,7 +139,7 @@ static ULONG attribute(struct random_thread *thread)
         SECPKG_CRED_ATTR_NAMES,          SECPKG_CRED_ATTR_CERT,
         SECPKG_ATTR_SUPPORTED_ALGS,      SECPKG_ATTR_CIPHER_STRENGTHS,
         SECPKG_ATTR_SUPPORTED_PROTOCOLS, SECPKG_ATTR_SESSION_TICKET_KEYS,
-        SECPKG_ATTR_CLIENT_CERT_POLICY,
+        SECPKG_ATTR_CLIENT_CERT_POLICY,  OSSPI_CRED_ATTR_TLS_OPTIONS,
     };
 
     return random_chance(thread, 70) ? RANDOM_OF(thread, known) : random_below(thread, 0x90);
@@ -151,6 +151,7 @@ static void query(struct random_thread *thread, bool wide, bool sized)
     union {
         SecPkgCred_SupportedAlgs algorithms;
         SecPkgCredentials_NamesA names;
+        SecPkgCredentials_Cert certificate;
         uint64_t room[75];
     } answer = {.room = {0}};
     ULONG which = attribute(thread), size = 8u << random_below(thread, 4);
@@ -168,6 +169,8 @@ static void query(struct random_thread *thread, bool wide, bool sized)
         FreeContextBuffer(answer.algorithms.palgSupportedAlgs);
     if (status == SEC_E_OK && which == SECPKG_CRED_ATTR_NAMES)
         FreeContextBuffer(answer.names.sUserName);
+    if (status == SEC_E_OK && which == SECPKG_CRED_ATTR_CERT)
+        FreeContextBuffer(answer.certificate.EncodedCert);
 }
 
 static void call_query_a(struct random_thread *thread)
