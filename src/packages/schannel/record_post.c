@@ -22,6 +22,7 @@
 
 #include "base/memory.h"
 #include "packages/schannel/record_aead.h"
+#include "packages/schannel/vector.h"
 
 #define HEADER         4u /* type and length of a message */
 #define HELLO_REQUEST  0u
@@ -94,31 +95,18 @@ static SECURITY_STATUS give_ticket(struct osspi_record_aead *record, const uint8
     return status;
 }
 
-/* A vector with a length of one or two bytes; false: it goes beyond the end. */
-static bool skip_vector(const uint8_t **at, const uint8_t *end, size_t prefix)
-{
-    size_t len;
-
-    if ((size_t)(end - *at) < prefix)
-        return false;
-    len = prefix == 1 ? (*at)[0] : (size_t)(*at)[0] << 8 | (*at)[1];
-    *at += prefix;
-    if (len > (size_t)(end - *at))
-        return false;
-    *at += len;
-    return true;
-}
-
 /* lifetime, age_add, nonce, ticket, extensions (RFC 8446, 4.6.1). */
 static bool is_ticket(const uint8_t *at, size_t len)
 {
-    const uint8_t *end = at + len;
+    const uint8_t *end = at + len, *bytes;
+    size_t bytes_len;
 
     if (len < 8)
         return false;
     at += 8;
-    return skip_vector(&at, end, 1) && skip_vector(&at, end, 2) && skip_vector(&at, end, 2) &&
-           at == end;
+    return osspi_vector_take(&at, end, 1, &bytes, &bytes_len) &&
+           osspi_vector_take(&at, end, 2, &bytes, &bytes_len) &&
+           osspi_vector_take(&at, end, 2, &bytes, &bytes_len) && at == end;
 }
 
 static enum osspi_record_kind take_ticket(struct osspi_record_aead *record,

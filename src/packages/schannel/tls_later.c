@@ -17,26 +17,9 @@
 #include "base/memory.h"
 #include "packages/schannel/tls_callbacks.h"
 #include "packages/schannel/tls_internal.h"
+#include "packages/schannel/vector.h"
 
 /* ---- whether there may be any ---- */
-
-/* A vector with a length of one or two bytes; false: it goes beyond the end. */
-static bool take_vector(const uint8_t **at, const uint8_t *end, size_t prefix,
-                        const uint8_t **ret_bytes, size_t *ret_len)
-{
-    size_t len;
-
-    if ((size_t)(end - *at) < prefix)
-        return false;
-    len = prefix == 1 ? (*at)[0] : (size_t)(*at)[0] << 8 | (*at)[1];
-    *at += prefix;
-    if (len > (size_t)(end - *at))
-        return false;
-    *ret_bytes = *at;
-    *ret_len = len;
-    *at += len;
-    return true;
-}
 
 static bool has_extension(const uint8_t *at, size_t len, unsigned wanted)
 {
@@ -47,7 +30,7 @@ static bool has_extension(const uint8_t *at, size_t len, unsigned wanted)
         size_t bytes_len;
 
         at += 2;
-        if (!take_vector(&at, end, 2, &bytes, &bytes_len))
+        if (!osspi_vector_take(&at, end, 2, &bytes, &bytes_len))
             return false;
         if (type == wanted)
             return true;
@@ -65,10 +48,10 @@ void osspi_tls_see_client_hello(struct osspi_tls *tls, const uint8_t *body, size
     if (len < 34 || tls->messages != NULL) /* QUIC forbids them (RFC 9001, 4.4) */
         return;
     at += 34;
-    if (take_vector(&at, end, 1, &bytes, &bytes_len) &&
-        take_vector(&at, end, 2, &bytes, &bytes_len) &&
-        take_vector(&at, end, 1, &bytes, &bytes_len) &&
-        take_vector(&at, end, 2, &bytes, &bytes_len))
+    if (osspi_vector_take(&at, end, 1, &bytes, &bytes_len) &&
+        osspi_vector_take(&at, end, 2, &bytes, &bytes_len) &&
+        osspi_vector_take(&at, end, 1, &bytes, &bytes_len) &&
+        osspi_vector_take(&at, end, 2, &bytes, &bytes_len))
         tls->peer_takes_requests = has_extension(bytes, bytes_len, TLSEXT_TYPE_post_handshake_auth);
 }
 
