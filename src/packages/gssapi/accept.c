@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * AcceptSecurityContext over gss_accept_sec_context(). Both sides of the context are held.
+ *
+ * Channel bindings that a server gives are required of its clients. Kerberos' own check lets a
+ * client through that has none, so the flag is looked at that tells whether they matched.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "packages/gssapi/flags.h"
+#include "packages/gssapi/leg.h"
+#include "packages/gssapi/status.h"
+
+static const char ntlm_signature[8] = "NTLMSSP"; /* with its NUL: MS-NLMP 2.2.1 */
+
+static SECURITY_STATUS import_acceptor(const struct osspi_gss_credential *data,
+                                       gss_name_t *ret_name)
+{
+    gss_buffer_desc text = {.value = data->acceptor};
+    OM_uint32 minor;
+
+    *ret_name = GSS_C_NO_NAME;
+    if (!data->acceptor)
+        return SEC_E_OK;
+    text.length = strlen(data->acceptor);
+    return gss_import_name(&minor, &text, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, ret_name) ==
+                   GSS_S_COMPLETE
+               ? SEC_E_OK
+               : SEC_E_NO_CREDENTIALS;
+}
+
+/* What SPNEGO may choose from. */
+static OM_uint32 offer(struct osspi_gss_context *gc, const struct osspi_gss_credential *data,
+                       OM_uint32 *minor)
+{
+    gss_OID_desc oids[2];
+    gss_OID_set_desc mechanisms = {0, oids};
+
+    if (data->inbound & OSSPI_GSS_KERBEROS)
+        oids[mechanisms.count++] = osspi_gss_oid_krb5;
+    if (data->inbound & OSSPI_GSS_NTLM)
+        oids[mechanisms.count++] = osspi_gss_oid_ntlm;
+    return gss_set_neg_mechs(minor, gc->credential, &mechanisms);
+}
+
+static SECURITY_STATUS acquire(struct osspi_context *context,
+                               const struct osspi_gss_credential *data)
+{
+    struct osspi_gss_context *gc = osspi_gss(context);
+    gss_OID_set_desc mechanisms = {1, data->facts->mechanism};
+    gss_name_t name;
+    OM_uint32 major, minor = 0, unused;
+    SECURITY_STATUS status = import_acceptor(data, &name);
+
+    if (status != SEC_E_OK)
+        return status;
+    major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms, GSS_C_ACCEPT,
+                                  GSS_C_NO_CRED_STORE, &gc->credential, NULL, NULL);
+    (void)gss_release_name(&unused, &name);
+    if (major == GSS_S_COMPLETE && data->facts->negotiates)
+        major = offer(gc, data, &minor);
+    if (major == GSS_S_COMPLETE)
+        return SEC_E_OK;
+    osspi_gss_detail(context, "gss_acquire_cred_from", major, minor, data->facts->mechanism);
+    return SEC_E_NO_CREDENTIALS;
+}
+
+static SECURITY_STATUS check_bindings(const struct osspi_gss_context *gc,
+                                      const struct osspi_leg *leg, bool given)
+{
+    if (!given || leg->flags & ASC_REQ_ALLOW_MISSING_BINDINGS)
+        return SEC_E_OK;
+    return gc->flags & GSS_C_CHANNEL_BOUND_FLAG ? SEC_E_OK : SEC_E_BAD_BINDINGS;
+}
+
+static SECURITY_STATUS complete(struct osspi_context *context, struct osspi_leg *leg, bool bound,
+                                OM_uint32 flags, OM_uint32 lifetime)
+{
+    struct osspi_gss_context *gc = osspi_gss(context);
+    SECURITY_STATUS status = osspi_gss_establish(context, flags, lifetime);
+
+    if (status == SEC_E_OK)
+        status = check_bindings(gc, leg, bound);
+    if (status != SEC_E_OK)
+        return status;
+    gc->granted = osspi_flags_asc(gc->flags, leg->flags, gc->mechanism);
+    atomic_store_explicit(&gc->established, true, memory_order_release);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *leg,
+                             struct osspi_gss_input *input)
+{
+    struct osspi_gss_context *gc = osspi_gss(context);
+    const struct osspi_gss_credential *data = osspi_gss_credential(leg->credential);
+    OM_uint32 flags = 0, lifetime = GSS_C_INDEFINITE, major, minor = 0;
+    SECURITY_STATUS status = SEC_E_OK;
+
+    OSSPI_FOREIGN_SLOW; /* NTLM may ask winbind */
+    OSSPI_GSS_CALL;
+    if (gc->credential == GSS_C_NO_CREDENTIAL)
+        status = acquire(context, data);
+    if (status != SEC_E_OK)
+        return status;
+    major = gss_accept_sec_context(&minor, &gc->gss, gc->credential, &input->token,
+                                   osspi_gss_bindings(input), NULL, NULL, &gc->token, &flags,
+                                   &lifetime, NULL);
+    gc->begun = true;
+    if (major == GSS_S_COMPLETE)
+        return complete(context, leg, input->has_bindings, flags, lifetime);
+    if (!GSS_ERROR(major)) {
+        gc->granted = osspi_flags_asc(flags, leg->flags, 0);
+        return SEC_I_CONTINUE_NEEDED;
+    }
+    osspi_gss_detail(context, "gss_accept_sec_context", major, minor, data->facts->mechanism);
+    return osspi_gss_status_leg(major, minor, false);
+}
+
+/* Who the client says he is may be winbind's to check, unless a file has the users. */
+static bool may_ask_winbind(const struct osspi_gss_input *input)
+{
+    return getenv("NTLM_USER_FILE") == NULL && input->token.length > sizeof(ntlm_signature) &&
+           memmem(input->token.value, input->token.length, ntlm_signature,
+                  sizeof(ntlm_signature)) != NULL;
+}
+
+SECURITY_STATUS osspi_gss_accept(struct osspi_context *context, struct osspi_leg *leg)
+{
+    struct osspi_gss_context *gc = osspi_gss(context);
+    struct osspi_gss_input input;
+    SECURITY_STATUS status = osspi_gss_read_input(leg, &input);
+
+    if (status != SEC_E_OK)
+        return status;
+    if (osspi_gss_holds_token(gc))
+        return osspi_gss_give_token(gc, leg, gc->held);
+    if (osspi_gss_established(gc) || gc->failed)
+        return SEC_E_INVALID_TOKEN;
+    if (leg->flags & ASC_REQ_DATAGRAM)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    if (leg->lane == OSSPI_LANE_CPU && may_ask_winbind(&input)) {
+        osspi_gss_lane_note(gc, "ntlm");
+        return OSSPI_WANT_BLOCKING;
+    }
+    status = go_on(context, leg, &input);
+    return status < 0 ? osspi_gss_fail(gc, leg, status) : osspi_gss_give_token(gc, leg, status);
+}
