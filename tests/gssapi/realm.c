@@ -83,7 +83,7 @@ void realm_configure(const struct realm *realm, const char *kdcs, const char *mo
 
     snprintf(own, sizeof(own), "kdc = 127.0.0.1:%u\n", realm->port);
     fprintf(file,
-            "[libdefaults]\ndefault_realm = " REALM_NAME "\ndns_lookup_kdc = false\n%s\n"
+            "[libdefaults]\n%s\ndefault_realm = " REALM_NAME "\ndns_lookup_kdc = false\n"
             "[realms]\n" REALM_NAME " = {\n%s\n}\n[domain_realm]\nserver.test = " REALM_NAME "\n",
             more ? more : "", kdcs ? kdcs : own);
     TEST_REQUIRE(fclose(file) == 0);

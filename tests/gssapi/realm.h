@@ -25,7 +25,7 @@ void realm_stop(struct realm *realm);
 
 /**
  * Writes krb5.conf anew. kdcs: lines of the realm, "kdc = 127.0.0.1:88\n"; NULL: the KDC that
- * runs. more: lines of [libdefaults], or NULL.
+ * runs. more: lines of [libdefaults], which win, or NULL.
  */
 void realm_configure(const struct realm *realm, const char *kdcs, const char *more);
 
