@@ -130,6 +130,23 @@ static krb5_error_code first_principal(krb5_context k5, krb5_keytab keytab,
     return code;
 }
 
+/* The principal that was named, if the keytab has a key of it, else its first. */
+static krb5_error_code choose_principal(krb5_context k5, krb5_keytab keytab, const char *name,
+                                        krb5_principal *ret_principal)
+{
+    krb5_keytab_entry entry = {0};
+    krb5_error_code code;
+
+    if (!name)
+        return first_principal(k5, keytab, ret_principal);
+    code = krb5_parse_name(k5, name, ret_principal);
+    if (code == 0)
+        code = krb5_kt_get_entry(k5, keytab, *ret_principal, 0, 0, &entry);
+    if (code == 0)
+        (void)krb5_free_keytab_entry_contents(k5, &entry);
+    return code;
+}
+
 static krb5_error_code use_client_keytab(struct osspi_gss_credential *data, krb5_context k5,
                                          const char *principal)
 {
@@ -141,8 +158,7 @@ static krb5_error_code use_client_keytab(struct osspi_gss_credential *data, krb5
     if (code == 0)
         code = krb5_kt_get_name(k5, keytab, name, sizeof(name));
     if (code == 0)
-        code = principal ? krb5_parse_name(k5, principal, &client)
-                         : first_principal(k5, keytab, &client);
+        code = choose_principal(k5, keytab, principal, &client);
     if (code == 0)
         code = set_client(data, k5, client);
     if (code == 0) {

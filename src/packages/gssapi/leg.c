@@ -150,6 +150,8 @@ char *osspi_gss_name_text(gss_name_t name)
 
     if (name == GSS_C_NO_NAME || gss_display_name(&minor, name, &text, NULL) != GSS_S_COMPLETE)
         return NULL;
+    if (text.length > 0 && ((const char *)text.value)[text.length - 1] == '\0')
+        text.length--;                                 /* gss-ntlmssp counts it */
     if (memchr(text.value, '\0', text.length) == NULL) /* a NUL inside would hide the rest */
         copy = osspi_alloc(text.length + 1);
     if (copy)
@@ -191,6 +193,18 @@ static bool measure(struct osspi_gss_context *gc)
     return true;
 }
 
+static char *name_of_credential(gss_cred_id_t credential)
+{
+    gss_name_t name = GSS_C_NO_NAME;
+    OM_uint32 minor;
+    char *text = NULL;
+
+    if (gss_inquire_cred(&minor, credential, &name, NULL, NULL, NULL) == GSS_S_COMPLETE)
+        text = osspi_gss_name_text(name);
+    (void)gss_release_name(&minor, &name);
+    return text;
+}
+
 /* gss-ntlmssp crashes when a server asks it for the target's name, and Kerberos tells it. */
 static SECURITY_STATUS read_names(struct osspi_gss_context *gc)
 {
@@ -207,6 +221,8 @@ static SECURITY_STATUS read_names(struct osspi_gss_context *gc)
     }
     (void)gss_release_name(&unused, &source);
     (void)gss_release_name(&unused, &target);
+    if (!gc->client_name && gc->client) /* NTLM's context does not know it, its credential does */
+        gc->client_name = name_of_credential(gc->credential);
     return major == GSS_S_COMPLETE ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
 }
 

@@ -100,8 +100,10 @@ SECURITY_STATUS osspi_ntlm_encrypt(struct osspi_context *context, bool seals,
 
     if (!token)
         return SEC_E_INVALID_TOKEN;
-    if (!(gc->flags & (seals ? GSS_C_CONF_FLAG : GSS_C_INTEG_FLAG)))
-        return SEC_E_UNSUPPORTED_FUNCTION; /* it would go out as it is */
+    if (!seals)
+        return SEC_E_QOP_NOT_SUPPORTED; /* the mechanism seals all the same */
+    if (!(gc->flags & GSS_C_CONF_FLAG))
+        return SEC_E_UNSUPPORTED_FUNCTION; /* the peer did not agree to it */
     if (token->cbBuffer < SIGNATURE)
         return SEC_E_BUFFER_TOO_SMALL;
     /* The front is only there to tell what it is for. */

@@ -101,7 +101,8 @@ SECURITY_STATUS osspi_gss_status_leg(OM_uint32 major, OM_uint32 minor, bool init
     case GSS_S_NO_CRED:
     case GSS_S_DEFECTIVE_CREDENTIAL:
     case GSS_S_CRED_UNAVAIL:
-        return by_code(minor, SEC_E_NO_CREDENTIALS);
+        /* A server has been through Acquire: it is the token that is for another mechanism. */
+        return by_code(minor, initiator ? SEC_E_NO_CREDENTIALS : SEC_E_INVALID_TOKEN);
     case GSS_S_CREDENTIALS_EXPIRED:
         return initiator ? SEC_E_NO_CREDENTIALS : SEC_E_LOGON_DENIED;
     case GSS_S_BAD_NAME:

@@ -121,6 +121,9 @@ static krb5_error_code begin_initial(struct steps *steps, krb5_principal client,
 
     OSSPI_GSS_CALL;
     code = krb5_get_init_creds_opt_alloc(steps->k5, ret_options);
+    /* As on Windows: whether it is handed on is for the caller of a leg to say. */
+    if (code == 0)
+        krb5_get_init_creds_opt_set_forwardable(*ret_options, 1);
     if (code == 0)
         code =
             krb5_init_creds_init(steps->k5, client, NULL, NULL, 0, *ret_options, &steps->initial);
