@@ -97,6 +97,7 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     const struct osspi_gss_credential *data = osspi_gss_credential(leg->credential);
     OM_uint32 flags = 0, lifetime = GSS_C_INDEFINITE, major, minor = 0;
     SECURITY_STATUS status = SEC_E_OK;
+    bool first;
 
     OSSPI_FOREIGN_SLOW; /* NTLM may ask winbind */
     OSSPI_GSS_CALL;
@@ -107,6 +108,7 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     major = gss_accept_sec_context(&minor, &gc->gss, gc->credential, &input->token,
                                    osspi_gss_bindings(input), NULL, NULL, &gc->token, &flags,
                                    &lifetime, NULL);
+    first = !gc->begun;
     gc->begun = true;
     if (major == GSS_S_COMPLETE)
         return complete(context, leg, input->has_bindings, flags, lifetime);
@@ -115,7 +117,12 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
         return SEC_I_CONTINUE_NEEDED;
     }
     osspi_gss_detail(context, "gss_accept_sec_context", major, minor, data->facts->mechanism);
-    return osspi_gss_status_leg(major, minor, false);
+    /* All that gss-ntlmssp says about bindings that differ. */
+    if (input->has_bindings && GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN &&
+        osspi_gss_is_denied(minor, data->facts->mechanism))
+        return SEC_E_BAD_BINDINGS;
+    return osspi_gss_status_leg(major, minor, false,
+                                first ? SEC_E_INVALID_TOKEN : SEC_E_LOGON_DENIED);
 }
 
 /* Who the client says he is may be winbind's to check, unless a file has the users. */

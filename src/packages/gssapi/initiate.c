@@ -27,7 +27,7 @@ static OM_uint32 step(struct osspi_context *context, const struct osspi_leg *leg
 
     if (GSS_ERROR(major)) {
         osspi_gss_detail(context, "gss_init_sec_context", major, minor, data->facts->mechanism);
-        *ret_status = osspi_gss_status_leg(major, minor, true);
+        *ret_status = osspi_gss_status_leg(major, minor, true, SEC_E_INVALID_TOKEN);
     }
     return major;
 }

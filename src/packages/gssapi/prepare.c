@@ -33,17 +33,18 @@ static SECURITY_STATUS import(const char *text, gss_OID type, gss_name_t *ret_na
                : SEC_E_TARGET_UNKNOWN;
 }
 
-/* NTLM wants "service@host". Without a target it gets one that names nobody. */
+/* NTLM wants "service@host". Without a target the mechanism puts this host's name there: it takes
+ * no name for none. */
 static void host_based(const char *target, char text[NAME_SIZE])
 {
-    const char *name = target ? target : "host/";
+    const char *name = target ? target : "host";
     const size_t service = strcspn(name, "/@");
     const size_t host = name[service] ? strcspn(name + service + 1, "@") : 0;
 
-    if (name[service])
+    if (host > 0)
         snprintf(text, NAME_SIZE, "%.*s@%.*s", (int)service, name, (int)host, name + service + 1);
     else
-        snprintf(text, NAME_SIZE, "host@%s", name);
+        snprintf(text, NAME_SIZE, "%s%.*s", target ? "host@" : "", (int)service, name);
 }
 
 /* ---- GSSAPI's credentials ---- */

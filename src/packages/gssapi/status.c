@@ -6,8 +6,11 @@
 #include "packages/gssapi/status.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "packages/gssapi/foreign.h"
+
+#define FIRST_LIBRARY_CODE 256u /* below are numbers of errno */
 
 struct row {
     krb5_error_code code;
@@ -93,14 +96,14 @@ static SECURITY_STATUS by_code(OM_uint32 minor, SECURITY_STATUS otherwise)
     return status;
 }
 
-SECURITY_STATUS osspi_gss_status_leg(OM_uint32 major, OM_uint32 minor, bool initiator)
+SECURITY_STATUS osspi_gss_status_leg(OM_uint32 major, OM_uint32 minor, bool initiator,
+                                     SECURITY_STATUS otherwise)
 {
     switch (GSS_ROUTINE_ERROR(major)) {
     case GSS_S_BAD_BINDINGS:
         return SEC_E_BAD_BINDINGS;
     case GSS_S_NO_CRED:
     case GSS_S_DEFECTIVE_CREDENTIAL:
-    case GSS_S_CRED_UNAVAIL:
         /* A server has been through Acquire: it is the token that is for another mechanism. */
         return by_code(minor, initiator ? SEC_E_NO_CREDENTIALS : SEC_E_INVALID_TOKEN);
     case GSS_S_CREDENTIALS_EXPIRED:
@@ -121,7 +124,8 @@ SECURITY_STATUS osspi_gss_status_leg(OM_uint32 major, OM_uint32 minor, bool init
     case GSS_S_UNAUTHORIZED:
         return SEC_E_LOGON_DENIED;
     default:
-        return by_code(minor, initiator ? SEC_E_INVALID_TOKEN : SEC_E_LOGON_DENIED);
+        /* What a file of users says of one it does not have is none of its own errors. */
+        return !initiator && minor < FIRST_LIBRARY_CODE ? otherwise : by_code(minor, otherwise);
     }
 }
 
@@ -162,6 +166,20 @@ static void first_text(OM_uint32 code, int type, gss_OID mechanism, gss_buffer_t
 
     if (gss_display_status(&minor, code, type, mechanism, &more, ret_text) != GSS_S_COMPLETE)
         *ret_text = (gss_buffer_desc)GSS_C_EMPTY_BUFFER;
+}
+
+bool osspi_gss_is_denied(OM_uint32 minor, gss_OID mechanism)
+{
+    gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    char expected[64] = "";
+    const char *denied = strerror_r(EACCES, expected, sizeof(expected));
+    OM_uint32 unused;
+    bool same;
+
+    first_text(minor, GSS_C_MECH_CODE, mechanism, &text);
+    same = text.length == strlen(denied) && memcmp(text.value, denied, text.length) == 0;
+    (void)gss_release_buffer(&unused, &text);
+    return same;
 }
 
 void osspi_gss_detail(struct osspi_context *context, const char *function, OM_uint32 major,
