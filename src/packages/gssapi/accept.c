@@ -152,5 +152,6 @@ SECURITY_STATUS osspi_gss_accept(struct osspi_context *context, struct osspi_leg
         return OSSPI_WANT_BLOCKING;
     }
     status = go_on(context, leg, &input);
+    osspi_gss_lane_note(gc, "");
     return status < 0 ? osspi_gss_fail(gc, leg, status) : osspi_gss_give_token(gc, leg, status);
 }

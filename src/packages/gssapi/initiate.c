@@ -80,5 +80,6 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
         gc->target_name = osspi_strdup(leg->target);
     }
     status = go_on(context, leg, &input);
+    osspi_gss_lane_note(gc, ""); /* the next leg does not wait for what this one waited for */
     return status < 0 ? osspi_gss_fail(gc, leg, status) : osspi_gss_give_token(gc, leg, status);
 }

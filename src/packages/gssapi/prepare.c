@@ -80,8 +80,10 @@ static SECURITY_STATUS begin_kerberos(struct osspi_context *context,
                                       const struct osspi_gss_credential *data)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
-    gss_key_value_element_desc elements[] = {{"ccache", gc->cache}};
-    const gss_key_value_set_desc store = {1, elements};
+    /* Without the keytab GSSAPI might log in by itself, and wait for a KDC. */
+    gss_key_value_element_desc elements[] = {{"ccache", gc->cache},
+                                             {"client_keytab", "MEMORY:osspi-none"}};
+    const gss_key_value_set_desc store = {2, elements};
     SECURITY_STATUS status;
 
     OSSPI_GSS_CALL;
