@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gssapi/fake_kdc.h"
@@ -17,6 +18,8 @@
 #include "support/test_util.h"
 
 #define TARGET "HTTP/server.test"
+
+TEST_FORKS_WITH_THREADS;
 
 /* Guarded: all by the one thread of the test. */
 static struct realm realm;
@@ -193,7 +196,7 @@ static SECURITY_STATUS acquire_with(ULONG use, LUID *logon_id, void *identity, c
 
 static void s2_2_uses_and_logon_sessions(void **state)
 {
-    LUID own = {.LowPart = geteuid()}, other = {.LowPart = geteuid() + 1};
+    LUID own = {.LowPart = geteuid()}, no_such = {.LowPart = geteuid(), .HighPart = 1};
     SEC_WINNT_AUTH_IDENTITY_A identity;
 
     (void)state;
@@ -201,7 +204,7 @@ static void s2_2_uses_and_logon_sessions(void **state)
     assert_int_equal(acquire_with(0, NULL, &identity, NULL), SEC_E_NO_CREDENTIALS);
     assert_int_equal(acquire_with(SECPKG_CRED_BOTH, NULL, &identity, NULL), SEC_E_OK);
     assert_int_equal(acquire_with(SECPKG_CRED_OUTBOUND, &own, &identity, NULL), SEC_E_OK);
-    assert_int_equal(acquire_with(SECPKG_CRED_OUTBOUND, &other, NULL, NULL), SEC_E_NOT_OWNER);
+    assert_int_equal(acquire_with(SECPKG_CRED_OUTBOUND, &no_such, NULL, NULL), SEC_E_NOT_OWNER);
     assert_int_equal(acquire_with(SECPKG_CRED_INBOUND, NULL, NULL, NULL), SEC_E_OK);
     assert_int_equal(
         acquire_with(SECPKG_CRED_OUTBOUND | SECPKG_CRED_AUTOLOGON_RESTRICTED, NULL, NULL, NULL),
@@ -220,6 +223,75 @@ static void s2_2_uses_and_logon_sessions(void **state)
     setenv("KRB5_KTNAME", realm_file(&realm, "no.keytab"), 1);
     assert_int_equal(acquire_with(SECPKG_CRED_INBOUND, NULL, NULL, NULL), SEC_E_NO_CREDENTIALS);
     setenv("KRB5_KTNAME", realm_file(&realm, "server.keytab"), 1);
+}
+
+/* ---- logon sessions ---- */
+
+#define OTHER 4711u /* a user of whom nobody need know */
+
+/* A cache of his, in the place that the configuration names. */
+static void make_cache(const char *name, uid_t owner)
+{
+    realm_log_in(&realm, "bob", name);
+    TEST_REQUIRE(chown(realm_file(&realm, name), owner, (gid_t)-1) == 0);
+}
+
+static void use_caches(const char *pattern)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line), "default_ccache_name = FILE:%s", realm_file(&realm, pattern));
+    realm_configure(&realm, NULL, line);
+}
+
+static SECURITY_STATUS acquire_of(unsigned user)
+{
+    LUID luid = {.LowPart = user};
+
+    return acquire_with(SECPKG_CRED_OUTBOUND, &luid, NULL, NULL);
+}
+
+static int as_nobody(void *data)
+{
+    (void)data;
+    TEST_REQUIRE(setgid(65534) == 0 && setuid(65534) == 0);
+    TEST_REQUIRE_EQUAL(acquire_of(OTHER), SEC_E_NOT_OWNER);
+    TEST_REQUIRE_EQUAL(acquire_of(0), SEC_E_NOT_OWNER);
+    TEST_REQUIRE_EQUAL(acquire_of(65534),
+                       SEC_E_NO_CREDENTIALS); /* his own, of which there are none */
+    return 0;
+}
+
+static void s4_5_the_kernel_says_whose_tickets_may_be_used(void **state)
+{
+    LUID other = {.LowPart = OTHER};
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    TEST_REQUIRE(chmod(realm.folder, 0755) == 0);
+    use_caches("cache_%{uid}");
+    assert_int_equal(acquire_of(OTHER), SEC_E_NO_CREDENTIALS);
+    make_cache("cache_4711", OTHER);
+    pair.target = TARGET;
+    assert_int_equal(AcquireCredentialsHandleA(NULL, (char *)"Kerberos", SECPKG_CRED_OUTBOUND,
+                                               &other, NULL, NULL, NULL, &pair.client.credential,
+                                               &pair.client.expiry),
+                     SEC_E_OK);
+    pair.client.has_credential = true;
+    assert_int_equal(pair_server(&pair, "Kerberos"), SEC_E_OK);
+    assert_int_equal(pair_talk(&pair), SEC_E_OK);
+    require_client("bob@" REALM_NAME);
+    pair_end(&pair);
+    assert_int_equal(test_child_join(test_child_fork(as_nobody, NULL)), 0);
+    /* Somebody else's file in his place, and a link to it. */
+    make_cache("cache_4711", OTHER + 1);
+    assert_int_equal(acquire_of(OTHER), SEC_E_NOT_OWNER);
+    assert_int_equal(unlink(realm_file(&realm, "cache_4711")), 0);
+    make_cache("elsewhere", OTHER);
+    assert_int_equal(symlink("elsewhere", realm_file(&realm, "cache_4711")), 0);
+    assert_int_equal(acquire_of(OTHER), SEC_E_NOT_OWNER);
+    realm_configure(&realm, NULL, NULL);
 }
 
 /* ---- targets ---- */
@@ -533,6 +605,7 @@ int main(void)
         cmocka_unit_test(s4_2_default_credentials_are_the_users_tickets),
         cmocka_unit_test(s4_2_a_keytab_logs_in),
         cmocka_unit_test(s2_2_uses_and_logon_sessions),
+        cmocka_unit_test(s4_5_the_kernel_says_whose_tickets_may_be_used),
         cmocka_unit_test(s4_3_targets_in_every_form),
         cmocka_unit_test(s4_3_the_realm_of_an_unknown_host_is_asked_for),
         cmocka_unit_test(a_second_context_needs_no_kdc),

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "packages/gssapi/principal.h"
+#include "packages/gssapi/session.h"
 #include "packages/gssapi/status.h"
 
 /* For osspi_auto(). */
@@ -232,6 +233,54 @@ static krb5_error_code kerberos_outbound(struct osspi_gss_credential *data, krb5
     return code;
 }
 
+/* ---- another user's tickets ---- */
+
+static bool is_other_session(const struct osspi_acquire *args)
+{
+    return args->logon_id && args->logon_id->LowPart != geteuid();
+}
+
+/* As they are now: what he gets later is not looked for. */
+static krb5_error_code copy_session(struct osspi_gss_credential *data, krb5_context k5,
+                                    krb5_ccache from, TimeStamp *ret_expiry)
+{
+    krb5_ccache store = NULL;
+    krb5_error_code code = take_cache(data, k5, from, ret_expiry);
+
+    osspi_free(OSSPI_TAKE(data->source_name)); /* a descriptor that is closed soon */
+    data->source = OSSPI_GSS_SESSION;
+    if (code == 0)
+        code = make_store(data, k5);
+    if (code == 0)
+        code = krb5_cc_resolve(k5, data->store, &store);
+    if (code == 0)
+        code = krb5_cc_copy_creds(k5, from, store);
+    if (store)
+        (void)krb5_cc_close(k5, store);
+    return code;
+}
+
+static SECURITY_STATUS use_session(struct osspi_gss_credential *data, krb5_context k5,
+                                   struct osspi_acquire *args)
+{
+    krb5_ccache from = NULL;
+    krb5_error_code code;
+    SECURITY_STATUS status;
+    uid_t user;
+    int fd;
+
+    if (!osspi_session_user(args->logon_id, &user))
+        return SEC_E_NOT_OWNER;
+    OSSPI_GSS_CALL;
+    status = osspi_session_open(k5, user, &from, &fd);
+    if (status != SEC_E_OK)
+        return status;
+    code = copy_session(data, k5, from, &args->expiry);
+    (void)krb5_cc_close(k5, from);
+    (void)close(fd);
+    return code == 0 ? SEC_E_OK : osspi_gss_status_krb5(code);
+}
+
 /* The default user of NTLM: from the file that NTLM_USER_FILE names, or winbind. */
 static bool ntlm_default_exists(void)
 {
@@ -252,6 +301,13 @@ static SECURITY_STATUS acquire_outbound(struct osspi_gss_credential *data, unsig
 {
     SECURITY_STATUS status = SEC_E_NO_CREDENTIALS;
 
+    if (is_other_session(args) && !osspi_gss_is_named(data)) {
+        if (wanted & OSSPI_GSS_KERBEROS)
+            status = use_session(data, k5, args);
+        if (status == SEC_E_OK)
+            data->outbound = OSSPI_GSS_KERBEROS;
+        return status;
+    }
     if (wanted & OSSPI_GSS_KERBEROS) {
         const krb5_error_code code = kerberos_outbound(data, k5, args);
 
@@ -322,21 +378,19 @@ static SECURITY_STATUS acquire_inbound(struct osspi_gss_credential *data, unsign
 
 /* ---- both ---- */
 
-/* Somebody else's tickets are not at hand in this process. */
-static bool is_own_session(const LUID *logon_id)
-{
-    return !logon_id || (logon_id->LowPart == geteuid() && logon_id->HighPart == 0);
-}
-
 static SECURITY_STATUS check(const struct osspi_gss_credential *data,
                              const struct osspi_acquire *args)
 {
+    uid_t user;
+
     if (!(args->use & SECPKG_CRED_BOTH) || args->use & SECPKG_CRED_PROCESS_POLICY_ONLY)
         return SEC_E_NO_CREDENTIALS;
     if (args->use & SECPKG_CRED_AUTOLOGON_RESTRICTED && args->use & SECPKG_CRED_OUTBOUND &&
         !osspi_gss_is_named(data))
         return SEC_E_NO_CREDENTIALS;
-    return is_own_session(args->logon_id) ? SEC_E_OK : SEC_E_NOT_OWNER;
+    if (!osspi_session_user(args->logon_id, &user) || !osspi_session_allowed(user))
+        return SEC_E_NOT_OWNER;
+    return SEC_E_OK;
 }
 
 static SECURITY_STATUS acquire_all(struct osspi_gss_credential *data, struct osspi_acquire *args)

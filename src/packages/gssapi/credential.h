@@ -37,7 +37,8 @@ enum osspi_gss_source {
     OSSPI_GSS_SOURCE_NONE,
     OSSPI_GSS_PASSWORD,
     OSSPI_GSS_CACHE,
-    OSSPI_GSS_KEYTAB
+    OSSPI_GSS_KEYTAB,
+    OSSPI_GSS_SESSION /* another user's cache, copied */
 };
 
 /** Constant once acquired. */
