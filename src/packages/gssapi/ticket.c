@@ -80,9 +80,11 @@ static krb5_error_code exchange(struct steps *steps)
     if (steps->realm.length > 0)
         memcpy(realm, steps->realm.data, steps->realm.length);
     code = osspi_kdc_exchange(&request, &steps->reply);
-    if (code != 0)
+    if (code != 0) {
+        OSSPI_GSS_CALL;
         krb5_set_error_message(steps->k5, code, "No KDC of realm %.64s: %s", realm,
                                code == KRB5_KDC_UNREACH ? "none has answered" : "none is known");
+    }
     return code;
 }
 
