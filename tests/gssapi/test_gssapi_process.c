@@ -84,6 +84,7 @@ static void a_process_ends_with_many_calls_open(void **state)
     fake_kdc_start(&fake, FAKE_SILENT);
     snprintf(kdcs, sizeof(kdcs), "kdc = 127.0.0.1:%u\n", fake.port);
     realm_configure(&realm, kdcs, NULL);
+    test_await_quiet(); /* the KDC's thread has begun */
     /* The watchdog of the child is what ends it otherwise. */
     assert_int_equal(test_child_join(test_child_fork(exit_with_calls, NULL)), 0);
     assert_true(test_counter_get(&fake.requests) > 0);
