@@ -150,7 +150,18 @@ static size_t answer_of(const struct fake_kdc *fake, bool stream, unsigned char 
 
 static bool passes_on(const struct fake_kdc *fake, bool stream)
 {
-    return fake->kind == FAKE_LATE || (fake->kind == FAKE_TOO_BIG && stream);
+    return fake->kind == FAKE_LATE || fake->kind == FAKE_DAMAGED ||
+           (fake->kind == FAKE_TOO_BIG && stream);
+}
+
+/* Tag and length stay: what is no message is not looked at. */
+static void damage(struct fake_kdc *fake, unsigned char *answer, size_t len)
+{
+    const size_t head = 4;
+
+    for (unsigned i = 0; fake->kind == FAKE_DAMAGED && len > head && i < 3; i++)
+        answer[head + test_random(&fake->seed) % (len - head)] ^=
+            (unsigned char)(1u << test_random(&fake->seed) % 8);
 }
 
 static void serve_datagram(struct fake_kdc *fake)
@@ -171,6 +182,7 @@ static void serve_datagram(struct fake_kdc *fake)
                                  : answer_of(fake, false, answer);
     if (len == 0)
         return;
+    damage(fake, answer, len);
     (void)sendto(fake->datagrams, answer, len, 0, (struct sockaddr *)&from, from_len);
     test_counter_add(&fake->answers, 1);
 }
@@ -189,6 +201,8 @@ static void serve_stream(struct fake_kdc *fake, int fd)
         test_gate_pass(&fake->gate);
     if (passes_on(fake, true)) {
         len = pass_on_stream(fake->upstream, request, got, answer);
+        if (len > PREFIX)
+            damage(fake, answer + PREFIX, len - PREFIX);
     } else {
         len = answer_of(fake, true, answer + PREFIX);
         prefix = htonl((uint32_t)len);

@@ -20,13 +20,15 @@ enum fake_kind {
     FAKE_BROKEN,  /* answers what begins like Kerberos, and has the right length */
     FAKE_TOO_BIG, /* says of each datagram that its answer is too big, and passes streams on */
     FAKE_ERROR,   /* answers an error */
-    FAKE_LATE     /* passes on, but not before the gate is open */
+    FAKE_LATE,    /* passes on, but not before the gate is open */
+    FAKE_DAMAGED  /* passes on, and changes bytes of the answer behind its head */
 };
 
 struct fake_kdc {
     enum fake_kind kind;
     int error;         /* of FAKE_ERROR: RFC 4120 7.5.9 */
     uint16_t upstream; /* port of the true KDC */
+    uint64_t seed;     /* of FAKE_DAMAGED */
 
     uint16_t port;
     pthread_t thread;

@@ -11,9 +11,8 @@
 
 #include "packages/gssapi/flags.h"
 #include "packages/gssapi/leg.h"
+#include "packages/gssapi/ntlm_guard.h"
 #include "packages/gssapi/status.h"
-
-static const char ntlm_signature[8] = "NTLMSSP"; /* with its NUL: MS-NLMP 2.2.1 */
 
 static SECURITY_STATUS import_acceptor(const struct osspi_gss_credential *data,
                                        gss_name_t *ret_name)
@@ -113,6 +112,7 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     if (major == GSS_S_COMPLETE)
         return complete(context, leg, input->has_bindings, flags, lifetime);
     if (!GSS_ERROR(major)) {
+        gc->ntlm_agreed |= osspi_ntlm_agreed(gc->token.value, gc->token.length);
         gc->granted = osspi_flags_asc(flags, leg->flags, 0);
         return SEC_I_CONTINUE_NEEDED;
     }
@@ -128,9 +128,8 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
 /* Who the client says he is may be winbind's to check, unless a file has the users. */
 static bool may_ask_winbind(const struct osspi_gss_input *input)
 {
-    return getenv("NTLM_USER_FILE") == NULL && input->token.length > sizeof(ntlm_signature) &&
-           memmem(input->token.value, input->token.length, ntlm_signature,
-                  sizeof(ntlm_signature)) != NULL;
+    return getenv("NTLM_USER_FILE") == NULL &&
+           osspi_ntlm_present(input->token.value, input->token.length);
 }
 
 SECURITY_STATUS osspi_gss_accept(struct osspi_context *context, struct osspi_leg *leg)
@@ -147,6 +146,9 @@ SECURITY_STATUS osspi_gss_accept(struct osspi_context *context, struct osspi_leg
         return SEC_E_INVALID_TOKEN;
     if (leg->flags & ASC_REQ_DATAGRAM)
         return SEC_E_UNSUPPORTED_FUNCTION;
+    if ((gc->begun && input.token.length == 0) ||
+        !osspi_ntlm_acceptable(input.token.value, input.token.length, gc->ntlm_agreed))
+        return osspi_gss_fail(gc, leg, SEC_E_INVALID_TOKEN);
     if (leg->lane == OSSPI_LANE_CPU && may_ask_winbind(&input)) {
         osspi_gss_lane_note(gc, "ntlm");
         return OSSPI_WANT_BLOCKING;

@@ -23,6 +23,7 @@ struct osspi_gss_context {
     gss_name_t target;        /* client */
     char *cache, *server;     /* client of Kerberos; see login.h */
     unsigned choice;          /* client: OSSPI_GSS_KERBEROS or _NTLM */
+    uint32_t ntlm_agreed;     /* server: flags of its challenge; see ntlm_guard.h */
     bool begun;               /* GSSAPI has seen a leg */
     bool failed;              /* and will see no more */
     SECURITY_STATUS held;     /* of a leg whose token did not fit, with the token */

@@ -9,6 +9,7 @@
 
 #include "packages/gssapi/flags.h"
 #include "packages/gssapi/leg.h"
+#include "packages/gssapi/ntlm_guard.h"
 #include "packages/gssapi/status.h"
 
 /* One call of GSSAPI, with the token it was given. */
@@ -64,6 +65,7 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
     struct osspi_gss_input input;
     SECURITY_STATUS status = osspi_gss_read_input(leg, &input);
 
+    gc->client = true;
     if (status != SEC_E_OK)
         return status;
     if (osspi_gss_holds_token(gc))
@@ -72,7 +74,10 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
         return SEC_E_INVALID_TOKEN; /* there is nothing more to be said */
     if (leg->flags & ISC_REQ_DATAGRAM)
         return SEC_E_UNSUPPORTED_FUNCTION;
-    gc->client = true;
+    /* gss-ntlmssp takes it for granted that there is an answer. */
+    if ((gc->begun && input.token.length == 0) ||
+        !osspi_ntlm_acceptable(input.token.value, input.token.length, 0))
+        return osspi_gss_fail(gc, leg, SEC_E_INVALID_TOKEN);
     if (!gc->begun && gc->target == GSS_C_NO_NAME) {
         status = osspi_gss_prepare(context, leg);
         if (status != SEC_E_OK)
