@@ -299,7 +299,7 @@ static void s4_5_the_kernel_says_whose_tickets_may_be_used(void **state)
 static void s4_3_targets_in_every_form(void **state)
 {
     static const char *const targets[] = {"HTTP/server.test", "HTTP/SERVER.Test",
-                                          "HTTP/server.test@" REALM_NAME, "HTTP@server.test",
+                                          ("HTTP/server.test@" REALM_NAME), "HTTP@server.test",
                                           "ldap/server.test"};
     SEC_WINNT_AUTH_IDENTITY_A identity;
 
