@@ -45,7 +45,6 @@ struct osspi_gss_context {
     int64_t since, until;              /* seconds since 1970; INT64_MAX: no end */
     ULONG signature, trailer, padding; /* sizes of messages */
     char *client_name, *server_name;   /* or NULL */
-    char *target_name;                 /* as the caller wrote it, or NULL */
 };
 
 static inline struct osspi_gss_context *osspi_gss(struct osspi_context *context)

@@ -82,7 +82,6 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
         status = osspi_gss_prepare(context, leg);
         if (status != SEC_E_OK)
             return status;
-        gc->target_name = osspi_strdup(leg->target);
     }
     status = go_on(context, leg, &input);
     osspi_gss_lane_note(gc, ""); /* the next leg does not wait for what this one waited for */

@@ -142,22 +142,27 @@ unsigned osspi_gss_mechanism_of(gss_const_OID mechanism)
     return gss_oid_equal(mechanism, &osspi_gss_oid_ntlm) ? OSSPI_GSS_NTLM : 0;
 }
 
-char *osspi_gss_name_text(gss_name_t name)
+/* A name of GSSAPI's as text in new memory; NULL: there is none. */
+static SECURITY_STATUS name_text(gss_name_t name, char **ret_text)
 {
     gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
+    SECURITY_STATUS status = SEC_E_OK;
     OM_uint32 minor;
-    char *copy = NULL;
 
+    *ret_text = NULL;
     if (name == GSS_C_NO_NAME || gss_display_name(&minor, name, &text, NULL) != GSS_S_COMPLETE)
-        return NULL;
+        return SEC_E_OK;
     if (text.length > 0 && ((const char *)text.value)[text.length - 1] == '\0')
-        text.length--;                                 /* gss-ntlmssp counts it */
-    if (memchr(text.value, '\0', text.length) == NULL) /* a NUL inside would hide the rest */
-        copy = osspi_alloc(text.length + 1);
-    if (copy)
-        memcpy(copy, text.value, text.length);
+        text.length--;                                   /* gss-ntlmssp counts it */
+    if (memchr(text.value, '\0', text.length) == NULL) { /* a NUL inside would hide the rest */
+        *ret_text = osspi_alloc(text.length + 1);
+        if (*ret_text)
+            memcpy(*ret_text, text.value, text.length);
+        else
+            status = SEC_E_INSUFFICIENT_MEMORY;
+    }
     (void)gss_release_buffer(&minor, &text);
-    return copy;
+    return status;
 }
 
 /* Sizes of what is added to messages. A longer message never needs more, but for padding. */
@@ -193,16 +198,16 @@ static bool measure(struct osspi_gss_context *gc)
     return true;
 }
 
-static char *name_of_credential(gss_cred_id_t credential)
+static SECURITY_STATUS name_of_credential(gss_cred_id_t credential, char **ret_text)
 {
     gss_name_t name = GSS_C_NO_NAME;
+    SECURITY_STATUS status = SEC_E_OK;
     OM_uint32 minor;
-    char *text = NULL;
 
     if (gss_inquire_cred(&minor, credential, &name, NULL, NULL, NULL) == GSS_S_COMPLETE)
-        text = osspi_gss_name_text(name);
+        status = name_text(name, ret_text);
     (void)gss_release_name(&minor, &name);
-    return text;
+    return status;
 }
 
 /* gss-ntlmssp crashes when a server asks it for the target's name, and Kerberos tells it. */
@@ -211,19 +216,20 @@ static SECURITY_STATUS read_names(struct osspi_gss_context *gc)
     const bool asks_target = gc->client || gc->mechanism == OSSPI_GSS_KERBEROS;
     gss_name_t source = GSS_C_NO_NAME, target = GSS_C_NO_NAME;
     gss_OID mechanism = GSS_C_NO_OID;
+    SECURITY_STATUS status;
     OM_uint32 major, minor, unused;
 
     major = gss_inquire_context(&minor, gc->gss, &source, asks_target ? &target : NULL, NULL,
                                 &mechanism, NULL, NULL, NULL);
-    if (major == GSS_S_COMPLETE) {
-        gc->client_name = osspi_gss_name_text(source);
-        gc->server_name = osspi_gss_name_text(target);
-    }
+    status = major == GSS_S_COMPLETE ? name_text(source, &gc->client_name) : SEC_E_INTERNAL_ERROR;
+    if (status == SEC_E_OK)
+        status = name_text(target, &gc->server_name);
     (void)gss_release_name(&unused, &source);
     (void)gss_release_name(&unused, &target);
-    if (!gc->client_name && gc->client) /* NTLM's context does not know it, its credential does */
-        gc->client_name = name_of_credential(gc->credential);
-    return major == GSS_S_COMPLETE ? SEC_E_OK : SEC_E_INTERNAL_ERROR;
+    /* NTLM's context does not know it, its credential does. */
+    if (status == SEC_E_OK && !gc->client_name && gc->client)
+        status = name_of_credential(gc->credential, &gc->client_name);
+    return status;
 }
 
 /* SPNEGO's context tells the mechanism below it. */
@@ -319,5 +325,4 @@ void osspi_gss_clear_context(struct osspi_context *context)
     osspi_login_end(&gc->cache, &gc->server);
     osspi_free(gc->client_name);
     osspi_free(gc->server_name);
-    osspi_free(gc->target_name);
 }

@@ -51,7 +51,4 @@ SECURITY_STATUS osspi_gss_establish(struct osspi_context *context, OM_uint32 fla
 /** Which of the two an object identifier is; 0: neither. */
 unsigned osspi_gss_mechanism_of(gss_const_OID mechanism);
 
-/** A name of GSSAPI's as text in new memory; NULL: none, or no memory. */
-char *osspi_gss_name_text(gss_name_t name);
-
 #endif
