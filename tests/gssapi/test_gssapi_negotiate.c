@@ -209,6 +209,24 @@ static void package_lists_win(void **state)
     }
 }
 
+static void negotiate_accepts_tokens_without_spnego(void **state)
+{
+    static const char *const packages[] = {"NTLM", "Kerberos"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        name("OPENSSPI.TEST", "secret of alice", NULL);
+        pair.target = TARGET;
+        pair.client_flags = ISC_REQ_CONFIDENTIALITY;
+        assert_int_equal(pair_client(&pair, packages[i], &identity), SEC_E_OK);
+        assert_int_equal(pair_server(&pair, "Negotiate"), SEC_E_OK);
+        assert_int_equal(pair_talk(&pair), SEC_E_OK);
+        require_chosen(packages[i]);
+        pair_exchange(&pair.client, &pair.server, "without SPNEGO");
+        pair_end(&pair);
+    }
+}
+
 /* ---- and when Kerberos fails ---- */
 
 struct fallback {
@@ -430,6 +448,7 @@ int main(void)
         cmocka_unit_test(negotiate_takes_kerberos_where_it_can),
         cmocka_unit_test(negotiate_takes_ntlm_where_kerberos_is_not_possible),
         cmocka_unit_test(package_lists_win),
+        cmocka_unit_test(negotiate_accepts_tokens_without_spnego),
         cmocka_unit_test(ntlm_follows_a_failed_kerberos_unless_that_may_be_an_attack),
         cmocka_unit_test(no_target_leaves_ntlm),
         cmocka_unit_test(channel_bindings_of_a_server_are_required),

@@ -44,11 +44,44 @@ static OM_uint32 offer(struct osspi_gss_context *gc, const struct osspi_gss_cred
     return gss_set_neg_mechs(minor, gc->credential, &mechanisms);
 }
 
+/* A token of Kerberos' own (RFC 2743 3.1): a head with its object identifier. */
+static bool is_kerberos(const gss_buffer_desc *token)
+{
+    static const unsigned char oid[] = "\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+    const unsigned char *bytes = token->value;
+    const size_t len = sizeof(oid) - 1;
+    size_t head = 2;
+
+    if (token->length < head + len || bytes[0] != 0x60)
+        return false;
+    if (bytes[1] > 0x80)
+        head += bytes[1] & 0x7Fu;
+    return token->length >= head + len && memcmp(bytes + head, oid, len) == 0;
+}
+
+/* Clients of Negotiate may leave SPNEGO out and begin with what they would have put into it. */
+static gss_OID choose_mechanism(const struct osspi_gss_credential *data,
+                                const gss_buffer_desc *token)
+{
+    static const char ntlm[8] = "NTLMSSP"; /* with its NUL */
+
+    if (!data->facts->negotiates)
+        return data->facts->mechanism;
+    if (data->inbound & OSSPI_GSS_NTLM && token->length > sizeof(ntlm) &&
+        memcmp(token->value, ntlm, sizeof(ntlm)) == 0)
+        return &osspi_gss_oid_ntlm;
+    if (data->inbound & OSSPI_GSS_KERBEROS && is_kerberos(token))
+        return &osspi_gss_oid_krb5;
+    return data->facts->mechanism;
+}
+
 static SECURITY_STATUS acquire(struct osspi_context *context,
-                               const struct osspi_gss_credential *data)
+                               const struct osspi_gss_credential *data,
+                               const gss_buffer_desc *token)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
-    gss_OID_set_desc mechanisms = {1, data->facts->mechanism};
+    const gss_OID mechanism = choose_mechanism(data, token);
+    gss_OID_set_desc mechanisms = {1, mechanism};
     gss_name_t name;
     OM_uint32 major, minor = 0, unused;
     SECURITY_STATUS status = import_acceptor(data, &name);
@@ -58,11 +91,11 @@ static SECURITY_STATUS acquire(struct osspi_context *context,
     major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms, GSS_C_ACCEPT,
                                   GSS_C_NO_CRED_STORE, &gc->credential, NULL, NULL);
     (void)gss_release_name(&unused, &name);
-    if (major == GSS_S_COMPLETE && data->facts->negotiates)
+    if (major == GSS_S_COMPLETE && mechanism == &osspi_gss_oid_spnego)
         major = offer(gc, data, &minor);
     if (major == GSS_S_COMPLETE)
         return SEC_E_OK;
-    osspi_gss_detail(context, "gss_acquire_cred_from", major, minor, data->facts->mechanism);
+    osspi_gss_detail(context, "gss_acquire_cred_from", major, minor, mechanism);
     return SEC_E_NO_CREDENTIALS;
 }
 
@@ -101,7 +134,7 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     OSSPI_FOREIGN_SLOW; /* NTLM may ask winbind */
     OSSPI_GSS_CALL;
     if (gc->credential == GSS_C_NO_CREDENTIAL)
-        status = acquire(context, data);
+        status = acquire(context, data, &input->token);
     if (status != SEC_E_OK)
         return status;
     major = gss_accept_sec_context(&minor, &gc->gss, gc->credential, &input->token,
