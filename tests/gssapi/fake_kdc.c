@@ -6,9 +6,11 @@
 #include "gssapi/fake_kdc.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <krb5.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -371,4 +373,24 @@ void fake_dns_stop(struct fake_dns *fake)
     test_thread_join(fake->thread);
     close(fake->stop);
     close(fake->socket);
+}
+
+/* ---- what is open ---- */
+
+unsigned open_sockets(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    unsigned count = 0;
+
+    TEST_REQUIRE(folder != NULL);
+    while ((entry = readdir(folder)) != NULL) {
+        char path[300], what[64] = "";
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+        if (readlink(path, what, sizeof(what) - 1) > 0 && strncmp(what, "socket:", 7) == 0)
+            count++;
+    }
+    closedir(folder);
+    return count;
 }

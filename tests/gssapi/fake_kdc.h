@@ -54,4 +54,7 @@ struct fake_dns {
 void fake_dns_start(struct fake_dns *fake, uint16_t kdc_port);
 void fake_dns_stop(struct fake_dns *fake);
 
+/** How many sockets this process has open. */
+unsigned open_sockets(void);
+
 #endif

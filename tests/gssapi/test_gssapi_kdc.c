@@ -4,13 +4,11 @@
  * KDCs that answer late, wrongly or never, and name servers that do: what a call says then, that it
  * ends with its deadline or when it is cancelled, and that nothing of it is left.
  */
-#include <dirent.h>
 #include <opensspi.h>
 #include <sspi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gssapi/fake_kdc.h"
 #include "gssapi/pair.h"
@@ -90,24 +88,6 @@ static bool cancelled(void *data)
 
 /* ---- what is left ---- */
 
-static unsigned count_sockets(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    const struct dirent *entry;
-    unsigned count = 0;
-
-    TEST_REQUIRE(folder != NULL);
-    while ((entry = readdir(folder)) != NULL) {
-        char path[300], what[64] = "";
-
-        snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
-        if (readlink(path, what, sizeof(what) - 1) > 0 && strncmp(what, "socket:", 7) == 0)
-            count++;
-    }
-    closedir(folder);
-    return count;
-}
-
 static bool none_given_up(void *data)
 {
     OsspiStatistics statistics = {.cbSize = sizeof(statistics)};
@@ -121,7 +101,7 @@ static bool none_given_up(void *data)
 static void require_baseline(unsigned sockets)
 {
     test_poll(none_given_up, NULL);
-    TEST_REQUIRE_EQUAL(count_sockets(), sockets);
+    TEST_REQUIRE_EQUAL(open_sockets(), sockets);
 }
 
 /* ---- the realm as it is to be ---- */
@@ -308,7 +288,7 @@ static void too_big_goes_over_a_stream(void **state)
 static void silence_ends_with_the_deadline(void **state)
 {
     static struct call calls[MANY]; /* guarded: one thread */
-    const unsigned sockets = count_sockets();
+    const unsigned sockets = open_sockets();
 
     (void)state;
     for (unsigned streams = 0; streams < 2; streams++) {
@@ -327,7 +307,7 @@ static void silence_ends_with_the_deadline(void **state)
 static void silence_can_be_cancelled(void **state)
 {
     static struct call calls[MANY]; /* guarded: one thread */
-    const unsigned sockets = count_sockets();
+    const unsigned sockets = open_sockets();
 
     (void)state;
     for (unsigned streams = 0; streams < 2; streams++) {
@@ -349,7 +329,7 @@ static void silence_can_be_cancelled(void **state)
 static void a_late_answer_harms_nothing(void **state)
 {
     static struct call call; /* guarded: one thread */
-    const unsigned sockets = count_sockets();
+    const unsigned sockets = open_sockets();
 
     (void)state;
     for (unsigned streams = 0; streams < 2; streams++) {
@@ -395,7 +375,7 @@ static void dns_tells_where_the_kdc_is(void **state)
 static void a_silent_name_server_ends_with_the_deadline(void **state)
 {
     static struct call calls[MANY]; /* guarded: one thread */
-    const unsigned sockets = count_sockets();
+    const unsigned sockets = open_sockets();
     struct fake_dns dns;
 
     (void)state;
