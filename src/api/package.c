@@ -136,7 +136,7 @@ static size_t count_names(void)
     size_t count = 0;
 
     for (uint32_t i = 0; (package = osspi_package_at(i)) != NULL; i++) {
-        for (size_t j = 0; osspi_package_name_at(package, j); j++)
+        for (size_t j = 0; osspi_package_present(package) && osspi_package_name_at(package, j); j++)
             count++;
     }
     return count;
@@ -158,6 +158,8 @@ static SECURITY_STATUS enumerate(ULONG *ret_count, void *ret_infos, bool wide)
         return SEC_E_INSUFFICIENT_MEMORY;
     /* A package that a test adds meanwhile finds no room and is not listed this time. */
     for (uint32_t i = 0; (package = osspi_package_at(i)) != NULL; i++) {
+        if (!osspi_package_present(package))
+            continue;
         for (size_t j = 0; count < room && osspi_package_name_at(package, j); j++)
             infos[count++] = describe(package, osspi_package_name_at(package, j));
     }

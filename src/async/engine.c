@@ -165,6 +165,7 @@ bool osspi_engine_thread(struct osspi_engine *engine, void *(*main)(void *))
 void osspi_engine_thread_begins(const char *name)
 {
     pthread_setname_np(pthread_self(), name);
+    osspi_foreign_own_thread();
 }
 
 void osspi_engine_thread_ends(struct osspi_engine *engine)
@@ -395,7 +396,8 @@ static void report_leaks(void)
 #endif
 
 /* The process ends: no intake, a moment for what computes, nothing for what waits. Who is inside a
- * device's module, and does not hang there, has that moment too: the module is about to end. */
+ * device's module or another library, and does not hang there, has that moment too: they are about
+ * to end. A thread that comes back to them later stays outside. */
 static void end_with_process(void)
 {
     struct osspi_engine *engine = osspi_engine_peek();
@@ -405,7 +407,7 @@ static void end_with_process(void)
         return;
     atomic_store(&engine->phase, OSSPI_ENGINE_EXITING);
     (void)wait_for_zero(engine, count_in_work, &engine->in_work, deadline_ns);
-    (void)osspi_foreign_await_slow(deadline_ns);
+    (void)osspi_foreign_end(deadline_ns);
     report_leaks();
 }
 

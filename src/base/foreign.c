@@ -32,10 +32,12 @@ static struct stripe stripes[STRIPES]; /* atomic */
 static _Atomic uint32_t closed;        /* forks that go on; a futex for those who want in */
 static _Atomic uint32_t left;          /* threads that left meanwhile; a futex for who forks */
 static _Atomic uint32_t next_stripe;
+static _Atomic bool ending; /* the process ends; closed stays above 0 from then on */
 
 static _Thread_local uint32_t depth;
 static _Thread_local struct stripe *mine;
 static _Thread_local bool slow;
+static _Thread_local bool own_thread;
 
 static struct stripe *my_stripe(void)
 {
@@ -66,7 +68,8 @@ void osspi_foreign_enter(void)
     for (;;) {
         atomic_fetch_add(my_count(), 1);
         const uint32_t seen = atomic_load(&closed);
-        if (seen == 0)
+        /* When the process ends only our own threads are kept out: others may be in its way. */
+        if (seen == 0 || (atomic_load(&ending) && !own_thread))
             return;
         count_out();
         (void)osspi_futex_wait(&closed, seen, OSSPI_FOREVER);
@@ -139,20 +142,32 @@ static uint32_t count_slow(void)
     return count;
 }
 
-bool osspi_foreign_await_slow(uint64_t deadline_ns)
-{
-    const uint32_t own_slow = depth > 0 && slow;
+/* ---- the end of the process ---- */
 
+void osspi_foreign_own_thread(void)
+{
+    own_thread = true;
+}
+
+bool osspi_foreign_end(uint64_t deadline_ns)
+{
+    const uint32_t own = depth > 0;
+
+    own_thread = false; /* whoever ends the process gets in, be it in a callback on a worker */
+    if (!atomic_exchange(&ending, true))
+        atomic_fetch_add(&closed, 1);
     for (;;) {
         const uint32_t seen = atomic_load(&left);
         const uint64_t now = osspi_now_ns();
-        if (count_slow() <= own_slow)
+        if (count_inside() + count_slow() <= own)
             return true;
         if (now >= deadline_ns)
             return false;
         (void)osspi_futex_wait(&left, seen, now + LOOK_EACH_NS);
     }
 }
+
+/* ---- before and after ---- */
 
 static void before_fork(void)
 {
@@ -192,6 +207,8 @@ static void after_fork_in_child(void)
     if (depth > 0)
         atomic_store(my_count(), 1);
     atomic_store(&closed, 0);
+    atomic_store(&ending, false);
+    own_thread = false; /* it is the child's only thread, and nobody's worker */
 }
 
 __attribute__((constructor)) static void watch_forks(void)

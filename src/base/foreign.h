@@ -46,9 +46,15 @@ bool osspi_foreign_set_slow(bool slow);
 /** Puts back what osspi_foreign_set_slow() returned; for OSSPI_FOREIGN_SLOW. */
 void osspi_foreign_restore(bool *slow);
 
-/** For the end of the process, when the foreign code's own end follows: waits until no other slow
- * thread is inside. False: the deadline has passed. */
-bool osspi_foreign_await_slow(uint64_t deadline_ns);
+/** Marks the calling thread as one of the library's own, to its end. */
+void osspi_foreign_own_thread(void);
+
+/**
+ * For the end of the process, when the foreign code's own end follows: from here on threads of the
+ * library's own do not get in any more, and stay where they want in. Waits until no other thread
+ * is inside, be it slow or not. False: the deadline has passed.
+ */
+bool osspi_foreign_end(uint64_t deadline_ns);
 
 /** To the end of the block this thread is slow. */
 #define OSSPI_FOREIGN_SLOW \

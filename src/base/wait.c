@@ -9,7 +9,6 @@
 #include "base/wait.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 
 #include "base/clock.h"
@@ -52,29 +51,39 @@ static int slice_ms(uint64_t now_ns, uint64_t deadline_ns)
     return (int)(left_ms < SLICE_MS ? left_ms : SLICE_MS);
 }
 
-static bool wait_in_slices(int fd, short events, uint64_t deadline_ns)
+static enum osspi_wait_result wait_in_slices(struct pollfd *entries, size_t count,
+                                             uint64_t deadline_ns)
 {
     for (;;) {
-        struct pollfd entry = {.fd = fd, .events = events};
         const uint64_t now_ns = osspi_now_ns();
 
-        if (osspi_wait_over() || now_ns >= deadline_ns)
-            return false;
-        const int ready = poll(&entry, 1, slice_ms(now_ns, deadline_ns));
+        if (osspi_wait_over())
+            return OSSPI_WAIT_OVER;
+        if (now_ns >= deadline_ns)
+            return OSSPI_WAIT_TIMED;
+        const int ready = poll(entries, (nfds_t)count, slice_ms(now_ns, deadline_ns));
         if (ready > 0)
-            return true; /* an error shows in the operation that follows */
+            return OSSPI_WAIT_READY; /* an error shows in the operation that follows */
         if (ready < 0 && errno != EINTR)
-            return false;
+            return OSSPI_WAIT_OVER;
     }
+}
+
+enum osspi_wait_result osspi_wait_poll(struct pollfd *entries, size_t count, uint64_t deadline_ns)
+{
+    const unsigned depth = osspi_foreign_pause();
+    const enum osspi_wait_result result =
+        wait_in_slices(entries, count, osspi_wait_until(deadline_ns));
+    /* Noted too where the given deadline and the thread's are the same. */
+    const bool over = result != OSSPI_WAIT_READY && osspi_wait_over();
+
+    osspi_foreign_resume(depth);
+    return over ? OSSPI_WAIT_OVER : result;
 }
 
 bool osspi_wait_ready(int fd, short events, uint64_t deadline_ns)
 {
-    const unsigned depth = osspi_foreign_pause();
-    const bool ready = wait_in_slices(fd, events, osspi_wait_until(deadline_ns));
+    struct pollfd entry = {.fd = fd, .events = events};
 
-    if (!ready)
-        (void)osspi_wait_over(); /* notes it, should that be the reason */
-    osspi_foreign_resume(depth);
-    return ready;
+    return osspi_wait_poll(&entry, 1, deadline_ns) == OSSPI_WAIT_READY;
 }

@@ -11,8 +11,10 @@
 #ifndef OSSPI_BASE_WAIT_H
 #define OSSPI_BASE_WAIT_H
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct osspi_wait_limit {
@@ -38,5 +40,14 @@ uint64_t osspi_wait_until(uint64_t deadline_ns);
  * @return false: the deadline has passed, or the time of this thread's work is over.
  */
 bool osspi_wait_ready(int fd, short events, uint64_t deadline_ns);
+
+enum osspi_wait_result {
+    OSSPI_WAIT_READY, /* revents tell which */
+    OSSPI_WAIT_TIMED, /* the deadline that was given has passed */
+    OSSPI_WAIT_OVER   /* the time of this thread's work is over, or poll() failed */
+};
+
+/** The same for several descriptors at once, as poll() takes them; none at all: sleeps. */
+enum osspi_wait_result osspi_wait_poll(struct pollfd *entries, size_t count, uint64_t deadline_ns);
 
 #endif

@@ -77,6 +77,10 @@ struct osspi_package {
      * from any thread; else one with an identity of its own is refused (SEC_E_NOT_OWNER). */
     bool legs_any_identity;
 
+    /** Is the package there at all? What it stands on may not be installed. NULL slot: yes. Asked
+     * when somebody wants it or a list of all. */
+    bool (*present)(void);
+
     /** Copies auth data while the call is queued, with everything reachable from it. A NULL result
      * with an error is kept and reported by the call itself. encoding_wide: the W entry point. */
     SECURITY_STATUS (*capture_auth)(const void *auth, bool encoding_wide, void **ret_captured);

@@ -15,10 +15,16 @@
 
 #define MAX_PACKAGES 16u
 
-extern const struct osspi_package osspi_schannel_package; /* packages/schannel */
+extern const struct osspi_package osspi_schannel_package;  /* packages/schannel */
+extern const struct osspi_package osspi_negotiate_package; /* packages/gssapi, with the two below */
+extern const struct osspi_package osspi_kerberos_package;
+extern const struct osspi_package osspi_ntlm_package;
 
 static const struct osspi_package *const built_in[] = {
     &osspi_schannel_package,
+    &osspi_negotiate_package,
+    &osspi_kerberos_package,
+    &osspi_ntlm_package,
 };
 
 static struct osspi_lock registry_lock;
@@ -122,9 +128,14 @@ const struct osspi_package *osspi_package_find(const char *name)
 
     for (uint32_t i = 0; i < count; i++) {
         if (has_name(classes[i].package, name))
-            return classes[i].package;
+            return osspi_package_present(classes[i].package) ? classes[i].package : NULL;
     }
     return NULL;
+}
+
+bool osspi_package_present(const struct osspi_package *package)
+{
+    return !package->present || package->present();
 }
 
 bool osspi_package_add(const struct osspi_package *package)

@@ -87,7 +87,7 @@ class Changing(Store):
         self.assertEqual(json.loads(self.store("show", colons, "--json").stdout)["path"], str(path))
         pem = self.store("show", thumbprint, "--pem").stdout
         self.assertEqual(pem.count("BEGIN CERTIFICATE"), 2)
-        self.assertNotIn("KEY", pem)
+        self.assertNotIn("PRIVATE KEY", pem)
         self.store("remove", thumbprint)
         self.assertEqual(list(self.my.iterdir()), [])
         self.assertIn("no certificate", self.store("remove", thumbprint, code=1).stderr)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * Acquire; see credential.h. What reads a cache of the user's or asks a daemon happens on the
+ * blocking lane. Each credential belongs to one thread until it is published.
+ */
+#include "packages/gssapi/credential.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "packages/gssapi/principal.h"
+#include "packages/gssapi/session.h"
+#include "packages/gssapi/source.h"
+#include "packages/gssapi/status.h"
+
+/* For osspi_auto(). */
+static void free_k5(krb5_context *k5)
+{
+    if (*k5) {
+        OSSPI_GSS_CALL;
+        krb5_free_context(*k5);
+    }
+}
+
+/* ---- clients ---- */
+
+static bool is_other_session(const struct osspi_acquire *args)
+{
+    return args->logon_id && args->logon_id->LowPart != geteuid();
+}
+
+/* The default user of NTLM: from the file that NTLM_USER_FILE names, or winbind. */
+static bool ntlm_default_exists(void)
+{
+    gss_OID_set_desc mechanisms = {1, &osspi_gss_oid_ntlm};
+    gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
+    OM_uint32 minor, unused;
+    bool exists;
+
+    OSSPI_GSS_SLOW;
+    exists = gss_acquire_cred(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechanisms, GSS_C_INITIATE,
+                              &credential, NULL, NULL) == GSS_S_COMPLETE;
+    (void)gss_release_cred(&unused, &credential);
+    return exists;
+}
+
+static SECURITY_STATUS acquire_outbound(struct osspi_gss_credential *data, unsigned wanted,
+                                        krb5_context k5, struct osspi_acquire *args)
+{
+    SECURITY_STATUS status = SEC_E_NO_CREDENTIALS;
+
+    if (is_other_session(args) && !osspi_gss_is_named(data)) {
+        if (wanted & OSSPI_GSS_KERBEROS)
+            status = osspi_source_session(data, k5, args);
+        if (status == SEC_E_OK)
+            data->outbound = OSSPI_GSS_KERBEROS;
+        return status;
+    }
+    if (wanted & OSSPI_GSS_KERBEROS) {
+        const krb5_error_code code = osspi_source_own(data, k5, args);
+
+        status = code == 0 ? SEC_E_OK : osspi_gss_status_krb5(code);
+        if (code == 0)
+            data->outbound |= OSSPI_GSS_KERBEROS;
+        else if (status == SEC_E_TARGET_UNKNOWN || code == ENOMEM)
+            return code == ENOMEM ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_UNKNOWN_CREDENTIALS;
+        else
+            status = SEC_E_NO_CREDENTIALS;
+    }
+    if (wanted & OSSPI_GSS_NTLM && osspi_gss_has_ntlm() &&
+        (osspi_gss_is_named(data) || ntlm_default_exists()))
+        data->outbound |= OSSPI_GSS_NTLM;
+    return data->outbound ? SEC_E_OK : status;
+}
+
+/* ---- servers ---- */
+
+static bool keytab_has_keys(krb5_context k5)
+{
+    krb5_keytab keytab = NULL;
+    bool has;
+
+    OSSPI_GSS_CALL;
+    has = krb5_kt_default(k5, &keytab) == 0 && krb5_kt_have_content(k5, keytab) == 0;
+    if (keytab)
+        (void)krb5_kt_close(k5, keytab);
+    return has;
+}
+
+/* What the caller names: in the form of a principal. */
+static SECURITY_STATUS set_acceptor(struct osspi_gss_credential *data, krb5_context k5,
+                                    const char *name)
+{
+    krb5_principal principal = NULL;
+    char *text = NULL;
+    krb5_error_code code;
+
+    OSSPI_GSS_CALL;
+    code = osspi_principal_target(k5, name, &principal);
+    if (code == 0)
+        code = krb5_unparse_name(k5, principal, &text);
+    if (code == 0) {
+        /* "service/host@" of a host whose realm is not known: any realm of the keytab. */
+        data->acceptor = osspi_strdup(text);
+        krb5_free_unparsed_name(k5, text);
+    }
+    krb5_free_principal(k5, principal);
+    if (code != 0)
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    return data->acceptor ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
+}
+
+static SECURITY_STATUS acquire_inbound(struct osspi_gss_credential *data, unsigned wanted,
+                                       krb5_context k5, const struct osspi_acquire *args)
+{
+    SECURITY_STATUS status = SEC_E_OK;
+
+    if (wanted & OSSPI_GSS_KERBEROS && keytab_has_keys(k5))
+        data->inbound |= OSSPI_GSS_KERBEROS;
+    if (wanted & OSSPI_GSS_NTLM && osspi_gss_has_ntlm())
+        data->inbound |= OSSPI_GSS_NTLM;
+    if (args->principal && data->inbound & OSSPI_GSS_KERBEROS)
+        status = set_acceptor(data, k5, args->principal);
+    return status == SEC_E_OK && !data->inbound ? SEC_E_NO_CREDENTIALS : status;
+}
+
+/* ---- both ---- */
+
+static SECURITY_STATUS check(const struct osspi_gss_credential *data,
+                             const struct osspi_acquire *args)
+{
+    uid_t user;
+
+    if (!(args->use & SECPKG_CRED_BOTH) || args->use & SECPKG_CRED_PROCESS_POLICY_ONLY)
+        return SEC_E_NO_CREDENTIALS;
+    if (args->use & SECPKG_CRED_AUTOLOGON_RESTRICTED && args->use & SECPKG_CRED_OUTBOUND &&
+        !osspi_gss_is_named(data))
+        return SEC_E_NO_CREDENTIALS;
+    if (!osspi_session_user(args->logon_id, &user) || !osspi_session_allowed(user))
+        return SEC_E_NOT_OWNER;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS acquire_all(struct osspi_gss_credential *data, struct osspi_acquire *args)
+{
+    krb5_context k5 osspi_auto(free_k5) = NULL;
+    unsigned wanted = data->facts->mechanisms;
+    SECURITY_STATUS status = SEC_E_OK;
+
+    /* A package list is Negotiate's business; the others are what they are. */
+    if (data->identity && data->facts->negotiates)
+        wanted &= data->identity->mechanisms;
+    {
+        OSSPI_GSS_CALL;
+        if (krb5_init_context(&k5) != 0)
+            return SEC_E_NO_AUTHENTICATING_AUTHORITY; /* the configuration cannot be read */
+    }
+    if (args->use & SECPKG_CRED_OUTBOUND)
+        status = acquire_outbound(data, wanted, k5, args);
+    if (status == SEC_E_OK && args->use & SECPKG_CRED_INBOUND)
+        status = acquire_inbound(data, wanted, k5, args);
+    return status;
+}
+
+SECURITY_STATUS osspi_gss_acquire(const struct osspi_gss_facts *facts,
+                                  struct osspi_credential *credential, struct osspi_acquire *args)
+{
+    struct osspi_gss_credential *data = osspi_gss_credential(credential);
+    SECURITY_STATUS status;
+
+    data->facts = facts;
+    if (args->auth) {
+        data->identity = args->auth;
+        args->auth = NULL;
+    }
+    status = check(data, args);
+    if (status != SEC_E_OK)
+        return status;
+    if (args->lane == OSSPI_LANE_CPU && args->use & SECPKG_CRED_OUTBOUND &&
+        !osspi_gss_is_named(data)) {
+        data->acquire_class = "ccache";
+        return OSSPI_WANT_BLOCKING;
+    }
+    return acquire_all(data, args);
+}
+
+static void destroy_cache(const char *name)
+{
+    krb5_context k5 osspi_auto(free_k5) = NULL;
+    krb5_ccache cache = NULL;
+
+    OSSPI_GSS_CALL;
+    if (krb5_init_context(&k5) == 0 && krb5_cc_resolve(k5, name, &cache) == 0)
+        (void)krb5_cc_destroy(k5, cache);
+}
+
+void osspi_gss_clear_credential(struct osspi_credential *credential)
+{
+    struct osspi_gss_credential *data = osspi_gss_credential(credential);
+
+    if (data->store)
+        destroy_cache(data->store);
+    osspi_gss_capture_free(data->identity);
+    osspi_free(data->client);
+    osspi_free(data->source_name);
+    osspi_free(data->store);
+    osspi_free(data->acceptor);
+}
+
+SECURITY_STATUS osspi_gss_query_credential(struct osspi_credential *credential, uint32_t attribute,
+                                           void *buffer, size_t size)
+{
+    const struct osspi_gss_credential *data = osspi_gss_credential(credential);
+    SecPkgCredentials_NamesA *names = buffer;
+    const char *name = data->client;
+
+    if (attribute != SECPKG_CRED_ATTR_NAMES)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    if (size < sizeof(*names))
+        return SEC_E_BUFFER_TOO_SMALL;
+    if (!name)
+        name = osspi_gss_is_named(data) ? data->identity->user : data->acceptor;
+    if (!name)
+        return SEC_E_NO_CREDENTIALS;
+    names->sUserName = osspi_context_buffer_new(strlen(name) + 1);
+    if (!names->sUserName)
+        return SEC_E_INSUFFICIENT_MEMORY;
+    memcpy(names->sUserName, name, strlen(name) + 1);
+    return SEC_E_OK;
+}
