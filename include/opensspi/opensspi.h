@@ -110,9 +110,10 @@ typedef struct OsspiTlsOptions {
     ULONG max_renegotiations; /* of one connection, whoever began them; 0: 8 */
 } OsspiTlsOptions;
 
-/** For QueryContextAttributes: an OsspiEarlyData. What became of early data, in which a client gives
- * the bytes of a SECBUFFER_DATA in the input of its first leg. A server can ask as soon as its first
- * leg has answered, and again after each leg: an answer takes the bytes that have come along. */
+/** For QueryContextAttributes: an OsspiEarlyData. What became of early data, in which a client
+ * gives the bytes of a SECBUFFER_DATA in the input of its first leg. A server can ask as soon as
+ * its first leg has answered, and again after each leg: an answer takes the bytes that have come
+ * along. */
 #define OSSPI_ATTR_EARLY_DATA 0x4F530002u
 
 /** OsspiEarlyData.status. None were sent: no session permits it, or nobody asked for it. A client

@@ -21,7 +21,8 @@ const struct osspi_object_class *osspi_package_class(const struct osspi_package 
 /** Finds a package by name or alias, ASCII case-insensitively; NULL: none. */
 const struct osspi_package *osspi_package_find(const char *name);
 
-/** Is what it stands on installed? Those that are not are not found by name, and not to be listed. */
+/** Is what it stands on installed? Those that are not are not found by name, and not to be listed.
+ */
 bool osspi_package_present(const struct osspi_package *package);
 
 /** The names a package goes by: its own, then its aliases; NULL behind the end. */

@@ -111,7 +111,8 @@ static void call_server_identity(struct random_thread *thread)
     DWORD size, len = make_hello(thread);
 
     contract_require("SslGetServerIdentity",
-                     SslGetServerIdentity(thread->out, len, &name, random_chance(thread, 90) ? &size : NULL,
+                     SslGetServerIdentity(thread->out, len, &name,
+                                          random_chance(thread, 90) ? &size : NULL,
                                           random_below(thread, 2)));
 }
 

@@ -104,7 +104,7 @@ struct peer_end {
     ULONG alpn_size;
     const SecBuffer *more; /* further buffers of the first leg, or NULL */
     ULONG more_count;      /* at most 3 */
-    ULONG attributes; /* of the last leg */
+    ULONG attributes;      /* of the last leg */
     TimeStamp expiry;
     SecPkgContext_StreamSizes sizes; /* once established */
 };

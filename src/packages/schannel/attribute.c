@@ -18,10 +18,9 @@ static SECURITY_STATUS sizes(struct osspi_schannel_context *sc, void *buffer)
         .cbMaxToken = OSSPI_MAX_TOKEN,
         .cbMaxSignature = 0, /* MakeSignature is not for Schannel */
         .cbBlockSize = sc->record->sizes.block,
-        .cbSecurityTrailer =
-            sc->kind == OSSPI_KIND_MESSAGES /* there are no records */
-                ? 0
-                : sc->record->sizes.header + sc->record->sizes.trailer,
+        .cbSecurityTrailer = sc->kind == OSSPI_KIND_MESSAGES /* there are no records */
+                                 ? 0
+                                 : sc->record->sizes.header + sc->record->sizes.trailer,
     };
     return SEC_E_OK;
 }

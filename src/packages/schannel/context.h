@@ -127,12 +127,12 @@ struct osspi_handshake {
     bool shut;                      /* both; close_notify was made before the handshake's end */
     struct osspi_held_leg held;     /* both */
     struct osspi_paused_leg paused; /* both */
-    struct osspi_awaited_credentials awaited; /* both */
-    struct osspi_backlog backlog;             /* both */
-    struct osspi_message_handshake *messages; /* both; owned; NULL unless in message mode */
-    struct osspi_extensions *extensions;      /* both; owned; NULL: none of the caller's */
+    struct osspi_awaited_credentials awaited;  /* both */
+    struct osspi_backlog backlog;              /* both */
+    struct osspi_message_handshake *messages;  /* both; owned; NULL unless in message mode */
+    struct osspi_extensions *extensions;       /* both; owned; NULL: none of the caller's */
     struct osspi_datagram_handshake *datagram; /* both; owned; NULL unless of a datagram context */
-    char lane_class[OSSPI_CLASS_NAME_SIZE];   /* guarded by lane_lock; "": the CPU lane */
+    char lane_class[OSSPI_CLASS_NAME_SIZE];    /* guarded by lane_lock; "": the CPU lane */
 };
 
 /** What travels in a context's tokens. */
@@ -167,8 +167,8 @@ struct osspi_schannel_context {
     _Atomic int32_t failure;           /* SEC_E_OK, or the status that ended the context */
     struct osspi_lock lane_lock;
     struct osspi_lock export_lock;
-    struct osspi_left *left;             /* NULL: nothing; guarded by export_lock */
-    char *target;                        /* constant after the first leg; or NULL */
+    struct osspi_left *left; /* NULL: nothing; guarded by export_lock */
+    char *target;            /* constant after the first leg; or NULL */
 
     struct osspi_tls *tls; /* both; NULL once record has taken it over */
     /* NULL once established, but for later handshakes; both, and the pointer changes under

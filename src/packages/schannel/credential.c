@@ -154,9 +154,9 @@ static SECURITY_STATUS make_config(struct osspi_schannel_auth *auth, bool server
 static SECURITY_STATUS make_session_context(struct osspi_schannel_credential *credential)
 {
     const struct osspi_schannel_config *config = credential->config;
-    uint64_t numbers[] = {config->server,     config->min_version, config->max_version,
-                          config->flags,      config->suites,      config->disabled_groups,
-                          config->root_count, config->has_roots,   config->disabled_schemes,
+    uint64_t numbers[] = {config->server,         config->min_version, config->max_version,
+                          config->flags,          config->suites,      config->disabled_groups,
+                          config->root_count,     config->has_roots,   config->disabled_schemes,
                           config->datagram_suites};
     size_t len = sizeof(numbers) + 32 * config->root_count;
     uint8_t *bytes osspi_auto(osspi_freep) = osspi_alloc(len);

@@ -54,13 +54,13 @@ struct osspi_schannel_config {
     bool server;
     uint16_t min_version; /* 0x0303 or 0x0304 (0x0301, 0x0302 when asked for by name); of streams */
     uint16_t max_version;
-    uint32_t flags;              /* SCH_CRED_..., SCH_USE_..., as given */
-    uint32_t session_lifespan_s; /* 36000 by default */
-    osspi_suite_set suites;      /* allowed suites, both versions; empty: no streams */
-    osspi_suite_set psk_suites;  /* besides, those of TLS 1.2 with a pre-shared key */
+    uint32_t flags;                  /* SCH_CRED_..., SCH_USE_..., as given */
+    uint32_t session_lifespan_s;     /* 36000 by default */
+    osspi_suite_set suites;          /* allowed suites, both versions; empty: no streams */
+    osspi_suite_set psk_suites;      /* besides, those of TLS 1.2 with a pre-shared key */
     osspi_suite_set datagram_suites; /* for DTLS 1.2; empty: no datagrams. One of both is not */
-    uint32_t disabled_groups;    /* OSSPI_GROUP_ bits that may not be negotiated; never all */
-    uint32_t disabled_schemes;   /* signature schemes that may not be (signature.h); never all */
+    uint32_t disabled_groups;        /* OSSPI_GROUP_ bits that may not be negotiated; never all */
+    uint32_t disabled_schemes; /* signature schemes that may not be (signature.h); never all */
     uint32_t min_cipher_bits, max_cipher_bits; /* 0: no limit */
     struct osspi_der *roots;                   /* hRootStore's certificates */
     size_t root_count;
@@ -117,7 +117,7 @@ struct osspi_schannel_credential {
     uint32_t epoch;                                    /* fork epoch of shards[]; guarded by lock */
     struct osspi_tls_config *shards[OSSPI_MAX_SHARDS]; /* of state's generation; guarded by lock */
     struct osspi_tls_config *datagrams[OSSPI_MAX_SHARDS]; /* the same for DTLS */
-    struct osspi_schannel_credential *_Atomic next_sni; /* see sni.h; guarded by its lock */
+    struct osspi_schannel_credential *_Atomic next_sni;   /* see sni.h; guarded by its lock */
 };
 
 /** Takes references on what is current; clear drops them. Thread-safe. */

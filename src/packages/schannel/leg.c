@@ -41,8 +41,7 @@
 #include "packages/schannel/leg_message.h"
 #include "packages/schannel/psk.h"
 
-#define ISC_REFUSED \
-    (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
+#define ISC_REFUSED (ISC_REQ_DELEGATE | ISC_REQ_PROMPT_FOR_CREDS)
 #define ASC_REFUSED 0u
 
 /* Tickets and sessions that the caller keeps are not offered: here they are the library's. */
@@ -120,8 +119,8 @@ SECURITY_STATUS osspi_leg_start(struct osspi_leg_run *run)
     manual = !sc->server && ((config->flags & SCH_CRED_MANUAL_CRED_VALIDATION) ||
                              (run->leg->flags & ISC_REQ_MANUAL_CRED_VALIDATION));
     sc->verifies = setup.verify_peer = !manual;
-    setup.verify_name = !sc->server && !manual && !psk_only &&
-                        !(config->flags & SCH_CRED_NO_SERVERNAME_CHECK);
+    setup.verify_name =
+        !sc->server && !manual && !psk_only && !(config->flags & SCH_CRED_NO_SERVERNAME_CHECK);
     setup.defer = !sc->server && !manual &&
                   ((config->flags & SCH_CRED_DEFERRED_CRED_VALIDATION) ||
                    (run->leg->flags & ISC_REQ_DEFERRED_CRED_VALIDATION));

@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * One leg under way, for the files that share the work: leg.c (entry, first leg), leg_handshake.c,
- * leg_post.c (established), leg_later.c (handshakes after the handshake), leg_end.c (how each of them ends). Both sides of the context are held.
+ * leg_post.c (established), leg_later.c (handshakes after the handshake), leg_end.c (how each of
+ * them ends). Both sides of the context are held.
  */
 #ifndef OSSPI_SCHANNEL_LEG_H
 #define OSSPI_SCHANNEL_LEG_H

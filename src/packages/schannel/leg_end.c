@@ -135,8 +135,7 @@ SECURITY_STATUS osspi_leg_deliver(struct osspi_leg_run *run, SECURITY_STATUS sta
     if (given == SEC_E_OK)
         given = osspi_leg_output_token(&run->out, bytes, len);
     if (given != SEC_E_OK) {
-        sc->handshake->held =
-            (struct osspi_held_leg){true, status, consumed, checksum, painted};
+        sc->handshake->held = (struct osspi_held_leg){true, status, consumed, checksum, painted};
         return given;
     }
     osspi_leg_sent(sc);

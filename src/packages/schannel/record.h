@@ -47,7 +47,7 @@ enum osspi_record_kind {
     OSSPI_RECORD_POST_HANDSHAKE, /* absorbed; the caller is told SEC_I_RENEGOTIATE */
     OSSPI_RECORD_POSTPONED,      /* a handshake message, not absorbed: first the pending bytes must
                                     leave. The caller is told SEC_I_RENEGOTIATE as well. */
-    OSSPI_RECORD_REFUSED, /* the peer does not renegotiate as it was asked to */
+    OSSPI_RECORD_REFUSED,        /* the peer does not renegotiate as it was asked to */
     OSSPI_RECORD_CLOSED,
     OSSPI_RECORD_BROKEN
 };

@@ -291,7 +291,8 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
     (void)key_name_len;
     (void)argument;
 
-    if (osspi_tls_of(ssl)->later) /* no renegotiation is resumed; GnuTLS waits for a ticket in each */
+    if (osspi_tls_of(ssl)
+            ->later) /* no renegotiation is resumed; GnuTLS waits for a ticket in each */
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;

@@ -45,13 +45,13 @@ struct osspi_tls_setup {
     bool require_client_cert; /* server: by the credential's policy; a client without one fails */
     bool default_credentials; /* client: a certificate of the user's may be chosen */
     bool allow_tickets;       /* server: issue; client: offer and keep sessions */
-    bool refuse_requests;     /* client: TLS 1.3, no authentication after the handshake is offered */
+    bool refuse_requests; /* client: TLS 1.3, no authentication after the handshake is offered */
     const struct osspi_psk *psk; /* a key that both sides have (psk.h), or NULL */
-    const uint8_t *alpn;      /* protocol list in wire form (length-prefixed), or NULL */
+    const uint8_t *alpn;         /* protocol list in wire form (length-prefixed), or NULL */
     size_t alpn_len;
     const struct osspi_datagram_setup *datagram; /* NULL: a stream */
-    struct osspi_messages *messages; /* message mode (message_mode.h), or NULL; there until
-                                        osspi_tls_leave_messages() */
+    struct osspi_messages *messages;     /* message mode (message_mode.h), or NULL; there until
+                                            osspi_tls_leave_messages() */
     struct osspi_extensions *extensions; /* tls_extension.h, or NULL; there until
                                             osspi_tls_watch_extensions() says otherwise */
 };
@@ -72,8 +72,8 @@ struct osspi_tls_facts {
     uint16_t version;      /* 0x0303, 0x0304 */
     uint16_t cipher_suite; /* IANA number */
     uint16_t group;        /* TLS named group of the key exchange, 0: none (RSA key transport) */
-    uint16_t group_bits;   /* size of the group in bits (256 for X25519 and P-256), of DHE's prime, or
-                              of the RSA key; 0: resumed in TLS 1.2 */
+    uint16_t group_bits; /* size of the group in bits (256 for X25519 and P-256), of DHE's prime, or
+                            of the RSA key; 0: resumed in TLS 1.2 */
     uint16_t max_fragment; /* plaintext bytes a record of ours may hold; 16384 unless the client
                               negotiated less (RFC 6066) */
     uint16_t peer_signature_scheme;  /* TLS SignatureScheme the peer signed with, 0: none */
@@ -82,7 +82,7 @@ struct osspi_tls_facts {
     uint32_t extensions;             /* negotiated.h: what the server has answered with */
     bool resumed : 1;
     bool server : 1;
-    bool datagram : 1; /* DTLS of that version */
+    bool datagram : 1;              /* DTLS of that version */
     uint8_t extension_count : 3;    /* of those that have no bit; see strings */
     uint8_t session_id_len;         /* at most 32 */
     uint8_t alpn_len;               /* 0: none negotiated */
@@ -256,9 +256,10 @@ SECURITY_STATUS osspi_tls_later_credential(struct osspi_tls *tls,
  * (TLS 1.3). osspi_tls_handshake(tls, NULL, 0) makes it; the request is made when that is DONE. */
 SECURITY_STATUS osspi_tls_later_start(struct osspi_tls *tls) __attribute__((warn_unused_result));
 
-/** TLS 1.3: goes on to the next key in the client's direction, though no such record is on the wire.
- * Server: record is the KeyUpdate as the TLS library expects it. Client: NULL; it makes one, which is
- * dropped. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR: it is of no use any more. */
+/** TLS 1.3: goes on to the next key in the client's direction, though no such record is on the
+ * wire. Server: record is the KeyUpdate as the TLS library expects it. Client: NULL; it makes one,
+ * which is dropped. SEC_E_OK; SEC_E_INSUFFICIENT_MEMORY; SEC_E_INTERNAL_ERROR: it is of no use any
+ * more. */
 SECURITY_STATUS osspi_tls_later_update(struct osspi_tls *tls, const uint8_t *record, size_t len)
     __attribute__((warn_unused_result));
 

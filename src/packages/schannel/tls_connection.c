@@ -189,10 +189,9 @@ static SECURITY_STATUS build(struct osspi_tls *tls, const struct osspi_tls_setup
                                                        tls->extensions, &tls->config);
     osspi_tls_errors_clear();
     /* The certificates were changed in between: the session speaks for the old ones. */
-    const uint64_t owner =
-        tls->config == NULL
-            ? 0
-            : tls->config->credential_id | (tls->session_owner & OSSPI_MESSAGE_SESSIONS);
+    const uint64_t owner = tls->config == NULL ? 0
+                                               : tls->config->credential_id |
+                                                     (tls->session_owner & OSSPI_MESSAGE_SESSIONS);
     if (status == SEC_E_OK && owner != tls->session_owner) {
         SSL_SESSION_free(session);
         session = NULL;

@@ -49,7 +49,7 @@ struct osspi_tls_offer {
     osspi_suite_set suites;
     osspi_suite_set psk_suites; /* of TLS 1.2; where a pre-shared key was given */
     uint32_t groups_off;        /* OSSPI_GROUP_ */
-    uint32_t schemes_off; /* signature.h */
+    uint32_t schemes_off;       /* signature.h */
 };
 
 /**
@@ -105,9 +105,9 @@ struct osspi_tls {
     osspi_suite_set psk_suites;    /* those of TLS 1.2 that go with it */
 
     /* Server: what the ClientHello has decided; tls_hello.c. */
-    bool greeted;        /* it was seen: a second one changes nothing */
-    bool named;          /* its server name has chosen the certificates */
-    uint8_t policy_bits; /* of this connection, in the session id context */
+    bool greeted;                   /* it was seen: a second one changes nothing */
+    bool named;                     /* its server name has chosen the certificates */
+    uint8_t policy_bits;            /* of this connection, in the session id context */
 #define OSSPI_POLICY_MESSAGES 0x80u /* it is one of message mode */
     struct osspi_identity_set
         *set; /* a reference: where these are from; NULL: the configuration's */
@@ -116,10 +116,10 @@ struct osspi_tls {
     /* The one record being fed; borrowed for the call. */
     const uint8_t *in;
     size_t in_len;
-    bool datagram;         /* constant: it is one of DTLS */
-    uint64_t fed;          /* DTLS: number under which it reads the next record of epoch 0 */
+    bool datagram; /* constant: it is one of DTLS */
+    uint64_t fed;  /* DTLS: number under which it reads the next record of epoch 0 */
 
-    struct osspi_messages *messages; /* message mode, until the handshake is over; or NULL */
+    struct osspi_messages *messages;     /* message mode, until the handshake is over; or NULL */
     struct osspi_extensions *extensions; /* the caller's, until the handshake is over; or NULL */
     bool extension_broken;               /* the peer's do not agree with each other */
 
@@ -166,8 +166,8 @@ struct osspi_tls {
     bool later;               /* this is one of them */
     bool takes_requests;      /* client: it has offered to authenticate later */
     bool peer_takes_requests; /* server: the client has */
-    char *known_as;           /* server: the name in the first ClientHello, or NULL; of later ones */
-    uint8_t *agreed;          /* renegotiation: the protocol (ALPN) of the first one, or NULL */
+    char *known_as;  /* server: the name in the first ClientHello, or NULL; of later ones */
+    uint8_t *agreed; /* renegotiation: the protocol (ALPN) of the first one, or NULL */
     size_t agreed_len;
 
     bool no_memory; /* a callback of ours found none */
@@ -243,8 +243,8 @@ SECURITY_STATUS osspi_tls_config_get(struct osspi_schannel_credential *credentia
 void osspi_tls_config_unref(struct osspi_tls_config *config); /* NULL is a no-op */
 struct osspi_tls_config *osspi_tls_config_ref(struct osspi_tls_config *config); /* NULL-safe */
 
-/** A new one that can send these extensions, which the credential does not keep; the caller gets the
- * reference. The same statuses. */
+/** A new one that can send these extensions, which the credential does not keep; the caller gets
+ * the reference. The same statuses. */
 SECURITY_STATUS osspi_tls_config_make(struct osspi_schannel_credential *credential, uint32_t shard,
                                       bool datagram, const struct osspi_extension_set *extensions,
                                       struct osspi_tls_config **ret_config)

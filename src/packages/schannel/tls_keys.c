@@ -147,7 +147,8 @@ void osspi_tls_note_finished(struct osspi_tls *tls)
     size_t at = 0;
     bool changed = false; /* a ChangeCipherSpec was passed */
 
-    if (tls->datagram || tls->keys.finished || !tls->write_protected || SSL_version(tls->ssl) == TLS1_3_VERSION)
+    if (tls->datagram || tls->keys.finished || !tls->write_protected ||
+        SSL_version(tls->ssl) == TLS1_3_VERSION)
         return;
     while (tls->flight_len - at >= OSSPI_TLS_HEADER) {
         const uint8_t *record = tls->flight + at;
