@@ -25,8 +25,13 @@ bool answer_add(struct answer *answer, const char *name, const char *format, ...
     va_end(arguments);
     if (len < 0 || (size_t)len >= sizeof(value))
         return false;
+    return answer_add_long(answer, name, value);
+}
+
+bool answer_add_long(struct answer *answer, const char *name, const char *value)
+{
     if (!bytes_append(&answer->fields, name, strlen(name) + 1) ||
-        !bytes_append(&answer->fields, value, (size_t)len + 1))
+        !bytes_append(&answer->fields, value, strlen(value) + 1))
         return false;
     answer->field_count++;
     return true;
@@ -93,8 +98,15 @@ static bool add_location(struct answer *answer, const char *path, size_t len)
     return done && bytes_append(fields, "/", 2);
 }
 
+/* A page that is made here tells its reader who he is. */
+static bool write_user(struct answer *answer, const char *user)
+{
+    return bytes_printf(&answer->body, "<p>You are <b>") && files_write_html(&answer->body, user) &&
+           bytes_printf(&answer->body, "</b>.</p>\n");
+}
+
 static bool fill(struct answer *answer, const struct files_found *found, const char *target,
-                 size_t len)
+                 size_t len, const char *user)
 {
     const char *type = found->type;
     if (answer->status != 200) {
@@ -103,10 +115,14 @@ static bool fill(struct answer *answer, const struct files_found *found, const c
         if (!write_page(answer))
             return false;
     }
+    if (user && answer->fd < 0 && !write_user(answer, user))
+        return false;
     answer->length = answer->fd >= 0 ? found->size : answer->body.len;
     bool done = add_common(answer, type);
     if (answer->fd >= 0)
         done = done && add_date(answer, "Last-Modified", found->modified);
+    if (user) /* what is for one user is for no cache between us */
+        done = done && answer_add(answer, "Cache-Control", "private");
     if (answer->status == 405)
         done = done && answer_add(answer, "Allow", "GET, HEAD");
     if (answer->status == 301)
@@ -124,7 +140,7 @@ static void forget_body(struct answer *answer)
     bytes_clear(&answer->body);
 }
 
-bool answer_make(int root, const char *target, size_t len, int refusal, bool head,
+bool answer_make(int root, const char *target, size_t len, int refusal, bool head, const char *user,
                  struct answer *ret)
 {
     struct files_found found = {.fd = -1};
@@ -132,7 +148,7 @@ bool answer_make(int root, const char *target, size_t len, int refusal, bool hea
     ret->status = refusal ? refusal : files_open(root, target, len, &found);
     ret->fd = found.fd;
     ret->body = found.body;
-    if (!fill(ret, &found, target, len)) {
+    if (!fill(ret, &found, target, len, user)) {
         answer_clear(ret);
         return false;
     }

@@ -33,10 +33,11 @@ struct answer {
  * @param target  request target as received
  * @param refusal HTTP status to answer instead of a file, or 0
  * @param head    the request is HEAD: all but the body
+ * @param user    who asks, for pages that are made here; NULL: nobody said
  * @param ret     [out] clear it with answer_clear
  * @return false if there is no memory; *ret is then ANSWER_NONE
  */
-bool answer_make(int root, const char *target, size_t len, int refusal, bool head,
+bool answer_make(int root, const char *target, size_t len, int refusal, bool head, const char *user,
                  struct answer *ret);
 
 /** Makes an answer of a body in memory, which is taken over (also after a failure, the same). */
@@ -45,6 +46,9 @@ bool answer_make_body(struct bytes *body, const char *type, bool head, struct an
 /** Adds a header field; false if there is no memory. The value holds no line end. */
 bool answer_add(struct answer *answer, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** The same with a value of any length, as it stands. */
+bool answer_add_long(struct answer *answer, const char *name, const char *value);
 
 /** Steps through the fields: *place begins with NULL; false at the end. */
 bool answer_next(const struct answer *answer, const char **place, const char **ret_name,

@@ -22,6 +22,7 @@
 
 static const char help[] =
     "Usage: sspi connect HOST[:PORT] [OPTION...]\n"
+    "       sspi connect --negotiate URL [OPTION...]\n"
     "\n"
     "Makes a TLS connection (port 443 if none is given) and shows what was negotiated, the peer's\n"
     "certificates and the verdict on them, and the life of each asynchronous call: when it was\n"
@@ -42,6 +43,16 @@ static const char help[] =
     "  --default-cert    if the server asks, one of the store \"MY\", by the names it accepts\n"
     "  --send            send standard input, print the answer; the report goes to standard error\n"
     "  --repeat N        connect N times: shows resumption\n"
+    "  --negotiate       get the page at URL from a server that wants to know who asks, by HTTP\n"
+    "                    Negotiate (Kerberos, else NTLM), bound to the TLS connection; the page "
+    "goes\n"
+    "                    to standard output, the report to standard error\n"
+    "  --user NAME       with --negotiate: user, user@REALM; default: whose tickets there are\n"
+    "  --domain NAME     the user's domain or realm\n"
+    "  --password-file FILE\n"
+    "                    the user's password: the first line of this file\n"
+    "  --target SPN      the service to ask a ticket for; default: HTTP/ and the host's name\n"
+    "  --delegate        let the server act for the user, if his tickets allow it\n"
     "  --timeout MS      for connect and handshake together, and for silence afterwards;\n"
     "                    default 10000. Looking up the name has the resolver's own limits\n"
     "  --sync            use synchronous calls instead\n"
@@ -53,6 +64,7 @@ static const char help[] =
     "  sspi connect localhost:8443 --ca ca.pem --alpn http/1.1\n"
     "  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sspi connect localhost:8443 --ca ca.pem --send\n"
     "  sspi connect localhost:8443 --ca ca.pem --repeat 2 --json\n"
+    "  kinit alice && sspi connect --negotiate https://intranet.example.org/\n"
     "\n" TOOL_EXIT_HELP;
 
 /* Records how a stage ended; the exit code follows from it. */
@@ -160,12 +172,34 @@ static enum stream_result make_connection(const struct connect_options *options,
     enum stream_result result =
         conclude(outcome, stream, "the handshake", stream_handshake(stream, fd));
     outcome->handshake_us = net_now_us() - begin;
-    if (result == STREAM_OK)
+    if (result == STREAM_OK && !stream->clear)
         facts_read(&stream->context, &outcome->facts);
     if (options->json && SecIsValidHandle(&stream->context)) {
         json_decref(outcome->chain);
         outcome->chain = chain_json(&stream->context);
     }
+    return result;
+}
+
+static enum stream_result get_page(const struct connect_options *options, struct stream *stream,
+                                   struct connect_outcome *outcome, FILE *out)
+{
+    char host[NET_HOST_SIZE + NET_PORT_SIZE + 4];
+    bool six = strchr(options->address.host, ':') != NULL;
+    const char *port = options->page.clear ? "80" : "443";
+    bool usual = strcmp(options->address.port, port) == 0;
+    snprintf(host, sizeof(host), "%s%s%s%s%s", six ? "[" : "", options->address.host,
+             six ? "]" : "", usual ? "" : ":", usual ? "" : options->address.port);
+    enum stream_result result =
+        conclude(outcome, stream, "the exchange",
+                 negotiate_run(&options->page, stream, host, options->timeout_ms, &outcome->page));
+    if (outcome->code == TOOL_OK && outcome->page.code != TOOL_OK) {
+        outcome->code = outcome->page.code;
+        snprintf(outcome->why, sizeof(outcome->why), "%s", outcome->page.why);
+    }
+    fflush(stdout);
+    if (!options->json && !options->quiet)
+        connect_print_page(out, options, outcome);
     return result;
 }
 
@@ -180,10 +214,12 @@ static void connect_once(const struct connect_options *options, struct stream *s
             connect_print(out, options, stream, outcome);
         if (options->send)
             result = conclude(outcome, stream, "the exchange", pump(options, stream, outcome));
+        if (options->negotiate)
+            result = get_page(options, stream, outcome, out);
     } else if (established) {
         wait_for_ticket(stream);
     }
-    if (outcome->code != TOOL_OK) {
+    if (outcome->code != TOOL_OK && outcome->page.code == TOOL_OK) {
         fflush(stdout);
         connect_complain(options, stream, outcome);
     }
@@ -198,7 +234,7 @@ static void connect_once(const struct connect_options *options, struct stream *s
 static void connect_all(const struct connect_options *options, struct stream *stream,
                         struct timeline *timeline, struct connect_outcome *outcome)
 {
-    FILE *out = options->send ? stderr : stdout;
+    FILE *out = options->send || options->negotiate ? stderr : stdout;
     json_t *repeats = options->json && options->repeat > 1 ? json_array() : NULL;
     for (unsigned i = 1; i <= options->repeat && outcome->code == TOOL_OK; i++) {
         connect_once(options, stream, outcome, out, i == options->repeat);
@@ -236,7 +272,8 @@ static int run(const struct connect_options *options)
         return code;
 
     struct connect_outcome outcome = {.stage = "", .zero_us = net_now_us()};
-    struct stream stream = {.sync = options->sync,
+    struct stream stream = {.caller = {.sync = options->sync},
+                            .clear = options->page.clear,
                             .target = options->name ? options->name : options->address.host,
                             .flags = options->insecure ? ISC_REQ_MANUAL_CRED_VALIDATION : 0,
                             .deadline_ms = net_now_ms() + options->timeout_ms};
@@ -263,9 +300,48 @@ static int run(const struct connect_options *options)
     return outcome.code;
 }
 
+/* What goes with --negotiate, and what does not. */
+static int check_negotiate(struct connect_options *options, const char *url, const char *target)
+{
+    struct negotiate_options *page = &options->page;
+    if (!options->negotiate) {
+        const char *only = page->login.user            ? "user"
+                           : page->login.domain        ? "domain"
+                           : page->login.password_file ? "password-file"
+                           : target                    ? "target"
+                           : page->delegate            ? "delegate"
+                                                       : NULL;
+        return only ? text_usage("connect", "--%s means nothing without --negotiate", only)
+                    : OPTIONS_GO;
+    }
+    const char *wrong = negotiate_split(url, &options->address, page);
+    if (wrong)
+        return text_usage("connect", "--negotiate cannot use the URL '%s': %s", url, wrong);
+    if (options->send || options->repeat > 1)
+        return text_usage("connect", "--negotiate gets one page: leave out --%s",
+                          options->send ? "send" : "repeat");
+    if (options->alpn && strstr(options->alpn, "h2"))
+        return text_usage("connect", "--negotiate speaks HTTP/1.1 only: leave h2 out of --alpn");
+    if (page->clear && (options->ca || options->name || options->alpn || options->tls.version ||
+                        options->tls.cert || options->tls.store_cert || options->insecure))
+        return text_usage("connect", "http:// has no TLS: leave out its options, or use https://");
+    if (!options->alpn)
+        options->alpn = "http/1.1";
+    int len = snprintf(page->target, sizeof(page->target), "%s%s", target ? "" : "HTTP/",
+                       target          ? target
+                       : options->name ? options->name
+                                       : options->address.host);
+    if (len <= 0 || (size_t)len >= sizeof(page->target))
+        return text_usage("connect", "--target takes a name like HTTP/www.example.org");
+    if (page->clear)
+        text_complain("WARNING: without TLS anybody on the way can read and change the page, and "
+                      "use the login for himself");
+    return login_check("connect", &page->login);
+}
+
 int cmd_connect(int argc, char **argv)
 {
-    const char *target = NULL;
+    const char *target = NULL, *spn = NULL;
     bool default_cert = false;
     struct connect_options options = {.timeout_ms = 10000, .repeat = 1};
     const struct option_spec specs[] = {
@@ -281,6 +357,12 @@ int cmd_connect(int argc, char **argv)
         {"default-cert", OPTION_FLAG, &default_cert, 0, 0},
         {"send", OPTION_FLAG, &options.send, 0, 0},
         {"repeat", OPTION_NUMBER, &options.repeat, 1, 1000},
+        {"negotiate", OPTION_FLAG, &options.negotiate, 0, 0},
+        {"user", OPTION_TEXT, &options.page.login.user, 0, 0},
+        {"domain", OPTION_TEXT, &options.page.login.domain, 0, 0},
+        {"password-file", OPTION_TEXT, &options.page.login.password_file, 0, 0},
+        {"target", OPTION_TEXT, &spn, 0, 0},
+        {"delegate", OPTION_FLAG, &options.page.delegate, 0, 0},
         {"timeout", OPTION_NUMBER, &options.timeout_ms, 1, 3600000},
         {"sync", OPTION_FLAG, &options.sync, 0, 0},
         {"json", OPTION_FLAG, &options.json, 0, 0},
@@ -291,8 +373,11 @@ int cmd_connect(int argc, char **argv)
     int code = options_read(&set, argc, argv);
     if (code != OPTIONS_GO)
         return code;
-    if (!net_split(target, "443", &options.address))
+    if (!options.negotiate && !net_split(target, "443", &options.address))
         return text_usage("connect", "'%s' is no HOST or HOST:PORT", target);
+    code = check_negotiate(&options, target, spn);
+    if (code != OPTIONS_GO)
+        return code;
     if (options.tls.key && !options.tls.cert)
         return text_usage("connect", "--key needs --cert");
     if (options.tls.store_cert && options.tls.cert)

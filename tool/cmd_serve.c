@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <opensspi.h>
 
+#include "http_auth.h"
+#include "login.h"
 #include "options.h"
 #include "server.h"
 #include "text.h"
@@ -49,6 +52,18 @@ static const char help[] =
     "  --idle-timeout MS      for a request to arrive and a chunk to leave, default 15000\n"
     "  --seconds N            stop after this time; default: on SIGINT or SIGTERM\n"
     "  --verbose              a line for each request and each failure\n"
+    "  --auth LIST            let in only clients that say who they are: \"negotiate\" (Kerberos, "
+    "or\n"
+    "                         NTLM inside it), \"ntlm\", or both, in this order. Keys are in the\n"
+    "                         keytab that KRB5_KTNAME names, users of NTLM in NTLM_USER_FILE. "
+    "Each\n"
+    "                         connection is one user's. HTTP/1.1 only\n"
+    "  --allow-missing-bindings\n"
+    "                         let in clients too that do not tell on which TLS connection they "
+    "are:\n"
+    "                         without this a client that can be made to speak to somebody else\n"
+    "                         cannot be used to get in here; but curl before 8.10, and Chromium\n"
+    "                         with Kerberos, do not tell\n"
     "  --status PATH          at PATH, a page that shows live what the server and the library do:\n"
     "                         handshakes, queue, latencies, loop delay; at PATH.json the numbers.\n"
     "                         It has no password: only clients of this machine (127.0.0.0/8, ::1)\n"
@@ -64,12 +79,14 @@ static const char help[] =
     "  sspi serve public --cert cert.pem --key key.pem --verbose\n"
     "  curl --cacert cert.pem https://localhost:8443/\n"
     "  sspi serve public --cert cert.pem --key key.pem --status /status\n"
+    "  KRB5_KTNAME=http.keytab sspi serve public --cert cert.pem --key key.pem --auth negotiate\n"
     "\n" TOOL_EXIT_HELP;
 
 struct arguments {
     struct server_options server;
     struct tls_options tls;
-    const char *alpn;
+    const char *alpn; /* NULL: what fits the other options */
+    const char *auth; /* schemes; NULL: none */
     const char *directory;
     unsigned workers;
     bool no_tickets;
@@ -81,6 +98,46 @@ static int open_root(const char *directory)
     if (root < 0)
         text_complain("cannot serve %s: %s", directory, strerror(errno));
     return root;
+}
+
+/* Is this scheme in the list? The names have no letters but ASCII's. */
+static bool has_scheme(const char *list, enum http_scheme scheme)
+{
+    const char *name = http_scheme_name(scheme);
+    for (;;) {
+        size_t len = strcspn(list, ",");
+        if (len == strlen(name) && strncasecmp(list, name, len) == 0)
+            return true;
+        if (list[len] == '\0')
+            return false;
+        list += len + 1;
+    }
+}
+
+/* Credentials for the schemes of --auth, which has been checked. */
+static int acquire_auth(struct server *server, const char *list)
+{
+    for (int i = 0; i < HTTP_SCHEMES; i++)
+        SecInvalidateHandle(&server->auth[i]);
+    server->authenticates = list != NULL;
+    int code = TOOL_OK;
+    for (int i = 0; list && i < HTTP_SCHEMES && code == TOOL_OK; i++) {
+        if (has_scheme(list, (enum http_scheme)i))
+            code = login_acquire_server(http_scheme_name((enum http_scheme)i), &server->auth[i]);
+    }
+    return code;
+}
+
+static int run_server(struct server *server, const struct arguments *arguments)
+{
+    int code = acquire_auth(server, arguments->auth);
+    if (code == TOOL_OK)
+        code = server_run(server);
+    for (int i = 0; i < HTTP_SCHEMES; i++) {
+        if (SecIsValidHandle(&server->auth[i]))
+            FreeCredentialsHandle(&server->auth[i]);
+    }
+    return code;
 }
 
 static int serve(const struct arguments *arguments)
@@ -102,7 +159,7 @@ static int serve(const struct arguments *arguments)
         if (code == TOOL_OK)
             code = tls_acquire(&arguments->tls, &server->credential);
         if (code == TOOL_OK) {
-            code = server_run(server);
+            code = run_server(server, arguments);
             FreeCredentialsHandle(&server->credential);
             OsspiShutdown(1000);
         }
@@ -121,6 +178,28 @@ static bool is_plain_path(const char *path)
                strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.");
 }
 
+static bool is_scheme_list(const char *list)
+{
+    return strcasecmp(list, "negotiate") == 0 || strcasecmp(list, "ntlm") == 0 ||
+           strcasecmp(list, "negotiate,ntlm") == 0;
+}
+
+/* HTTP/2 has no connections that belong to one user, so where clients authenticate it is not
+ * offered (RFC 9113 leaves these schemes to HTTP/1.1). */
+static int check_auth(struct arguments *arguments)
+{
+    if (arguments->auth && !is_scheme_list(arguments->auth))
+        return text_usage("serve", "--auth takes negotiate, ntlm, or negotiate,ntlm, not '%s'",
+                          arguments->auth);
+    if (arguments->auth && arguments->alpn && strstr(arguments->alpn, "h2"))
+        return text_usage("serve", "--auth works over HTTP/1.1 only: leave h2 out of --alpn");
+    if (!arguments->auth && arguments->server.allow_missing_bindings)
+        return text_usage("serve", "--allow-missing-bindings means nothing without --auth LIST");
+    if (!arguments->alpn)
+        arguments->alpn = arguments->auth ? "http/1.1" : "h2,http/1.1";
+    return OPTIONS_GO;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     struct arguments arguments = {
@@ -130,7 +209,6 @@ int cmd_serve(int argc, char **argv)
                    .handshake_ms = 10000,
                    .idle_ms = 15000},
         .tls = {.server = true},
-        .alpn = "h2,http/1.1",
         .directory = ".",
     };
     const struct option_spec specs[] = {
@@ -150,6 +228,8 @@ int cmd_serve(int argc, char **argv)
         {"handshake-timeout", OPTION_NUMBER, &arguments.server.handshake_ms, 1, 3600000},
         {"idle-timeout", OPTION_NUMBER, &arguments.server.idle_ms, 1, 3600000},
         {"seconds", OPTION_NUMBER, &arguments.server.seconds, 1, 1000000},
+        {"auth", OPTION_TEXT, &arguments.auth, 0, 0},
+        {"allow-missing-bindings", OPTION_FLAG, &arguments.server.allow_missing_bindings, 0, 0},
         {"status", OPTION_TEXT, &arguments.server.status_path, 0, 0},
         {"status-any", OPTION_FLAG, &arguments.server.status_any, 0, 0},
         {"verbose", OPTION_FLAG, &arguments.server.verbose, 0, 0},
@@ -169,6 +249,9 @@ int cmd_serve(int argc, char **argv)
                           arguments.server.status_path);
     if (arguments.server.status_any && !arguments.server.status_path)
         return text_usage("serve", "--status-any means nothing without --status PATH");
+    code = check_auth(&arguments);
+    if (code != OPTIONS_GO)
+        return code;
     arguments.server.tickets = !arguments.no_tickets;
     if (arguments.no_tickets)
         arguments.tls.flags |= SCH_CRED_DISABLE_RECONNECTS;

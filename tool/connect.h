@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "facts.h"
+#include "negotiate.h"
 #include "net.h"
 #include "stream.h"
 #include "timeline.h"
@@ -27,6 +28,8 @@ struct connect_options {
     unsigned timeout_ms;
     unsigned repeat;
     bool insecure, send, sync, json, quiet;
+    bool negotiate; /* get a page of HTTP, as `page` says */
+    struct negotiate_options page;
 };
 
 /** How it went. */
@@ -39,7 +42,8 @@ struct connect_outcome {
     struct facts facts;
     json_t *chain; /* with --json */
     int64_t zero_us, handshake_us;
-    uint64_t sent, received; /* bytes of plaintext, with --send */
+    uint64_t sent, received;       /* bytes of plaintext, with --send */
+    struct negotiate_outcome page; /* with --negotiate */
 };
 
 /** Explains a failure on standard error. */
@@ -49,6 +53,10 @@ void connect_complain(const struct connect_options *options, struct stream *stre
 /** Prints the facts and the peer's chain while the context is there. */
 void connect_print(FILE *out, const struct connect_options *options, struct stream *stream,
                    const struct connect_outcome *outcome);
+
+/** With --negotiate, once that is over: who we were for whom. */
+void connect_print_page(FILE *out, const struct connect_options *options,
+                        const struct connect_outcome *outcome);
 
 /** Prints one line about one of several connections. */
 void connect_print_line(FILE *out, unsigned number, const struct connect_outcome *outcome);

@@ -44,6 +44,11 @@ void connect_complain(const struct connect_options *options, struct stream *stre
 void connect_print(FILE *out, const struct connect_options *options, struct stream *stream,
                    const struct connect_outcome *outcome)
 {
+    if (options->page.clear) {
+        fprintf(out, "connected to  %s port %s, without TLS\n", options->address.host,
+                options->address.port);
+        return;
+    }
     fprintf(out, "connected to  %s port %s, handshake in %.1f ms\n", options->address.host,
             options->address.port, (double)outcome->handshake_us / 1000);
     facts_print(out, &outcome->facts);
@@ -55,6 +60,24 @@ void connect_print(FILE *out, const struct connect_options *options, struct stre
     fputs("peer's certificates\n", out);
     if (chain_print(out, &stream->context) == 0)
         fputs("  none\n", out);
+}
+
+void connect_print_page(FILE *out, const struct connect_options *options,
+                        const struct connect_outcome *outcome)
+{
+    const struct negotiate_outcome *page = &outcome->page;
+    if (!page->authenticated)
+        return;
+    fprintf(out, "asked for     %s\n", options->page.target);
+    secured_print(out, &page->secured);
+    if (!secured_is_mutual(&page->secured))
+        fprintf(out, "proof         %s has not shown the server's identity\n",
+                page->secured.package);
+    else
+        fputs("proof         the server has shown that it is the service asked for\n", out);
+    fprintf(out, "bound         %s\n",
+            options->page.clear ? "to nothing: there is no TLS" : "to this TLS connection");
+    fprintf(out, "page          %d\n", page->status);
 }
 
 void connect_print_line(FILE *out, unsigned number, const struct connect_outcome *outcome)
@@ -116,6 +139,11 @@ bool connect_print_json(FILE *out, const struct connect_options *options, struct
         json_object_set_new(root, "error", error_json(stream, outcome));
     if (done && repeats)
         json_object_set(root, "connections", repeats);
+    if (done && options->negotiate) {
+        json_object_set_new(root, "http_status", json_integer(outcome->page.status));
+        if (outcome->page.authenticated)
+            json_object_set_new(root, "authentication", secured_json(&outcome->page.secured));
+    }
     if (done && options->send) {
         json_object_set_new(root, "sent", json_integer((json_int_t)outcome->sent));
         json_object_set_new(root, "received", json_integer((json_int_t)outcome->received));

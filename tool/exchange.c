@@ -36,6 +36,7 @@ void exchange_free(struct exchange *exchange)
         exchange->peer->server->files--;
     answer_clear(&exchange->answer);
     bytes_clear(&exchange->target);
+    free(exchange->user);
     free(exchange->chunk);
     free(exchange);
 }
@@ -70,7 +71,8 @@ static void look_up(uv_work_t *work)
 {
     struct exchange *exchange = work->data;
     answer_make(exchange->peer->server->root, (const char *)exchange->target.data,
-                exchange->target.len, exchange->refusal, exchange->head, &exchange->answer);
+                exchange->target.len, exchange->refusal, exchange->head, exchange->user,
+                &exchange->answer);
 }
 
 static void on_looked_up(uv_work_t *work, int status)
@@ -140,8 +142,9 @@ size_t exchange_copy(struct exchange *exchange, void *to, size_t len)
 void exchange_log(const struct exchange *exchange)
 {
     const struct peer *peer = exchange->peer;
-    server_log(peer->server, peer->name, "%s %.*s %d %llu",
+    server_log(peer->server, peer->name, "%s %.*s %d %llu%s%s",
                exchange->method[0] ? exchange->method : "-", (int)exchange->target.len,
                exchange->target.len > 0 ? (const char *)exchange->target.data : "",
-               exchange->answer.status, (unsigned long long)exchange->answer.length);
+               exchange->answer.status, (unsigned long long)exchange->answer.length,
+               exchange->user ? " " : "", exchange->user ? exchange->user : "");
 }

@@ -42,6 +42,7 @@ struct exchange {
     bool head;
     int refusal; /* HTTP status to answer, or 0 */
     struct bytes target;
+    char *user; /* who asks; NULL: nobody said */
 
     /* The answer. */
     struct answer answer;

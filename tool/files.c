@@ -158,7 +158,7 @@ static int walk(int root, char *path, int *ret_status)
     return fd;
 }
 
-static bool append_html(struct bytes *body, const char *text)
+bool files_write_html(struct bytes *body, const char *text)
 {
     bool done = true;
     for (; *text && done; text++) {
@@ -197,7 +197,7 @@ static bool append_entry(struct bytes *body, const char *name, bool folder)
 {
     const char *slash = folder ? "/" : "";
     return bytes_printf(body, "<li><a href=\"./") && append_url(body, name) &&
-           bytes_printf(body, "%s\">", slash) && append_html(body, name) &&
+           bytes_printf(body, "%s\">", slash) && files_write_html(body, name) &&
            bytes_printf(body, "%s</a></li>\n", slash);
 }
 
@@ -226,8 +226,8 @@ static int read_names(DIR *folder, char **names)
 static bool write_listing(DIR *folder, char **names, const char *path, struct bytes *body)
 {
     bool done = bytes_printf(body, "<!doctype html>\n<meta charset=\"utf-8\">\n<title>") &&
-                append_html(body, path) && bytes_printf(body, "</title>\n<h1>") &&
-                append_html(body, path) && bytes_printf(body, "</h1>\n<ul>\n");
+                files_write_html(body, path) && bytes_printf(body, "</title>\n<h1>") &&
+                files_write_html(body, path) && bytes_printf(body, "</h1>\n<ul>\n");
     int count = read_names(folder, names);
     for (int i = 0; i < count && done; i++) {
         struct stat info;

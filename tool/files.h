@@ -6,6 +6,7 @@
 #ifndef SSPI_TOOL_FILES_H
 #define SSPI_TOOL_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -34,5 +35,8 @@ struct files_found {
  * not to be served; 404 not there; 500
  */
 int files_open(int root, const char *target, size_t len, struct files_found *ret);
+
+/** Appends text with what HTML gives a meaning escaped; false if there is no memory. */
+bool files_write_html(struct bytes *body, const char *text);
 
 #endif

@@ -42,8 +42,9 @@ static int on_header_field(http_parser *parser, const char *data, size_t len)
         request->in_value = false;
         request->field_len = 0;
     }
-    /* Only "host" is of interest, so a longer name need not fit. The parser would take a space, as
-     * in "Content-Length : 4", which another server in front of us may read otherwise. */
+    /* Longer names than "authorization" are of no interest, so they need not fit. The parser would
+     * take a space, as in "Content-Length : 4", which another server in front of us may read
+     * otherwise. */
     for (size_t i = 0; i < len; i++, request->field_len++) {
         if (data[i] == ' ')
             return refuse(request, 400);
@@ -53,16 +54,26 @@ static int on_header_field(http_parser *parser, const char *data, size_t len)
     return 0;
 }
 
+static bool is_field(const struct http_request *request, const char *name)
+{
+    return request->field_len == strlen(name) &&
+           strncasecmp(request->field, name, request->field_len) == 0;
+}
+
 static int on_header_value(http_parser *parser, const char *data, size_t len)
 {
-    (void)data;
-    (void)len;
     struct http_request *request = request_of(parser);
-    if (!request->in_value && request->field_len == 4 &&
-        strncasecmp(request->field, "host", 4) == 0)
+    bool begins = !request->in_value;
+    if (begins && is_field(request, "host"))
         request->host_count++;
     request->in_value = true;
-    return 0;
+    /* What comes behind a body is no header any more. */
+    if (!request->wants_authorization || request->headers_done ||
+        !is_field(request, "authorization"))
+        return 0;
+    if (begins)
+        request->authorization_count++;
+    return bytes_append(&request->authorization, data, len) ? 0 : refuse(request, 503);
 }
 
 static int on_headers_complete(http_parser *parser)
@@ -72,7 +83,8 @@ static int on_headers_complete(http_parser *parser)
     bool needs_host = parser->http_major > 1 || (parser->http_major == 1 && parser->http_minor > 0);
     if (parser->http_major != 1)
         return refuse(request, 505);
-    if (request->host_count > 1 || (needs_host && request->host_count == 0))
+    if (request->host_count > 1 || (needs_host && request->host_count == 0) ||
+        request->authorization_count > 1)
         return refuse(request, 400);
     if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
         return refuse(request, 405);
@@ -103,20 +115,30 @@ static const http_parser_settings settings = {
     .on_message_complete = on_message_complete,
 };
 
-void http_request_init(struct http_request *request)
+void http_request_init(struct http_request *request, bool authenticates)
 {
     memset(request, 0, sizeof(*request));
-    http_parser_set_max_header_size(HTTP_HEAD_LIMIT); /* of the process; always the same value */
+    request->wants_authorization = authenticates;
+    /* Of the process; always the same value. */
+    http_parser_set_max_header_size(authenticates ? HTTP_AUTH_HEAD : HTTP_HEAD_LIMIT);
     http_parser_init(&request->parser, HTTP_REQUEST);
     request->parser.data = request;
+}
+
+void http_request_clear(struct http_request *request)
+{
+    bytes_clear(&request->authorization);
 }
 
 void http_request_next(struct http_request *request)
 {
     http_parser parser = request->parser;
+    bool authenticates = request->wants_authorization;
     http_parser_pause(&parser, 0);
+    http_request_clear(request);
     memset(request, 0, sizeof(*request));
     request->parser = parser;
+    request->wants_authorization = authenticates;
 }
 
 bool http_request_feed(struct http_request *request, const void *data, size_t len, size_t *ret_used)

@@ -21,6 +21,7 @@
 
 #define HTTP_TARGET_SIZE 4096
 #define HTTP_HEAD_LIMIT  16384 /* bytes of one request's line and headers */
+#define HTTP_AUTH_HEAD   98304 /* the same where clients authenticate: tokens are long */
 #define HTTP_BODY_LIMIT  65536 /* bytes of a request's body, which is thrown away */
 
 struct http_request {
@@ -28,16 +29,23 @@ struct http_request {
     char target[HTTP_TARGET_SIZE];
     size_t target_len;
     size_t body_len;
-    char field[8]; /* the start of the header's name in hand, as sent */
+    char field[16]; /* the start of the header's name in hand, as sent */
     size_t field_len;
     bool in_value;
     unsigned host_count;
+    bool wants_authorization; /* clients authenticate: keep the field of that name */
+    unsigned authorization_count;
+    struct bytes authorization; /* its value */
     bool headers_done, complete;
     int refusal; /* HTTP status to answer at once, or 0 */
 };
 
-/** Makes the object ready for a connection's first request. */
-void http_request_init(struct http_request *request);
+/** Makes the object ready for a connection's first request; all of a process authenticate or none.
+ */
+void http_request_init(struct http_request *request, bool authenticates);
+
+/** Frees what it holds. */
+void http_request_clear(struct http_request *request);
 
 /** Makes it ready for the next one. */
 void http_request_next(struct http_request *request);

@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"packages", cmd_packages, "list the security packages of this library"},
     {"connect", cmd_connect, "make a TLS connection and show what was negotiated"},
     {"serve", cmd_serve, "serve a directory over HTTPS"},
+    {"auth", cmd_auth, "authenticate by Negotiate, Kerberos or NTLM, and talk under seal"},
     {"store", cmd_store, "list and change the certificates of this user or machine"},
     {"status", cmd_status, "explain a status code"},
     {"bench", cmd_bench, "measure: asynchronous calls against synchronous ones"},
@@ -38,6 +39,7 @@ static void print_help(FILE *stream)
           "Examples:\n"
           "  sspi connect example.org\n"
           "  sspi serve . --cert server.pem --key server.key --port 8443\n"
+          "  echo hello | sspi auth connect server.example.org:4711 --mutual\n"
           "  sspi status 0x80090325\n"
           "\n" TOOL_EXIT_HELP,
           stream);

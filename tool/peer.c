@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "peer_auth.h"
 #include "text.h"
 
 #define LINGER_MS 2000
@@ -33,6 +34,7 @@ void peer_release(struct peer *peer)
     bytes_clear(&peer->plain);
     if (peer->protocol)
         peer->protocol->clear(peer);
+    peer_auth_clear(peer);
     free(peer->record);
     server_forget(server, peer);
     free(peer);
@@ -55,6 +57,7 @@ void peer_drop(struct peer *peer, const char *why)
     uv_close((uv_handle_t *)&peer->timer, on_closed);
     if (peer->protocol)
         peer->protocol->drop(peer);
+    peer_auth_drop(peer);
     peer_tls_clear(peer);
 }
 

@@ -7,6 +7,7 @@
  * peer_tls.c  handshake legs, sealing and opening of records
  * peer_h1.c   HTTP/1.1 over it
  * peer_h2.c   HTTP/2 over it
+ * peer_auth.c who speaks, with HTTP/1.1 only
  *
  * A peer is freed when nothing refers to it any more: `holds` counts its two libuv handles, a leg
  * that runs on a worker, an exchange that waits for a file, and writes under way. Whatever happens
@@ -81,6 +82,8 @@ struct peer {
     ULONG attributes;
     SecPkgContext_StreamSizes sizes;
     struct bytes wire; /* received; not to be touched while a leg is pending */
+
+    struct peer_auth *auth; /* who speaks; NULL where nobody needs to say, and in the handshake */
 
     /* What is inside. */
     struct bytes plain;                   /* opened, not yet fed to the protocol */

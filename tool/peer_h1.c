@@ -14,6 +14,7 @@
 
 #include "exchange.h"
 #include "http.h"
+#include "peer_auth.h"
 
 struct h1 {
     struct http_request request;
@@ -28,7 +29,7 @@ static bool h1_start(struct peer *peer)
     struct h1 *h1 = calloc(1, sizeof(*h1));
     if (!h1)
         return false;
-    http_request_init(&h1->request);
+    http_request_init(&h1->request, peer->server->authenticates);
     peer->protocol_state = h1;
     return true;
 }
@@ -39,6 +40,7 @@ static void h1_clear(struct peer *peer)
     if (!h1)
         return; /* no memory at its start */
     exchange_free(h1->exchange);
+    http_request_clear(&h1->request);
     bytes_clear(&h1->head);
     free(h1);
 }
@@ -156,10 +158,23 @@ static void on_answer(struct exchange *exchange, ssize_t error)
     struct h1 *h1 = peer->protocol_state;
     if (error < 0)
         peer_drop(peer, uv_strerror((int)error));
-    else if (!http_write_head(&exchange->answer, h1->keep_alive, &h1->head))
+    else if ((peer->auth && !peer_auth_add(peer, &exchange->answer)) ||
+             !http_write_head(&exchange->answer, h1->keep_alive, &h1->head))
         peer_drop(peer, "out of memory");
     else
         send_chunk(peer);
+}
+
+static void on_judged(struct peer *peer, int refusal)
+{
+    struct h1 *h1 = peer->protocol_state;
+    struct exchange *exchange = h1->exchange;
+    const char *user = peer_auth_user(peer);
+    exchange->refusal = refusal;
+    if (user && !refusal && !(exchange->user = strdup(user)))
+        peer_drop(peer, "out of memory");
+    else
+        exchange_begin(exchange, on_answer);
 }
 
 static void answer(struct peer *peer)
@@ -181,7 +196,11 @@ static void answer(struct peer *peer)
     h1->keep_alive = http_keeps_alive(request);
     h1->exchange = exchange;
     peer->blocked = true;
-    exchange_begin(exchange, on_answer);
+    if (peer->auth && !exchange->refusal)
+        peer_auth_check(peer, request->authorization_count > 0 ? &request->authorization : NULL,
+                        h1->keep_alive, on_judged);
+    else
+        exchange_begin(exchange, on_answer);
 }
 
 static void h1_feed(struct peer *peer)

@@ -12,6 +12,7 @@
 
 #include <opensspi.h>
 
+#include "peer_auth.h"
 #include "text.h"
 
 #define PEER_FLAGS \
@@ -122,7 +123,7 @@ static void handshake_done(struct peer *peer)
     }
     peer->server->handshakes++;
     peer->protocol = choose_protocol(peer);
-    if (!peer->protocol->start(peer)) {
+    if (!peer->protocol->start(peer) || (peer->server->authenticates && !peer_auth_start(peer))) {
         peer_drop(peer, "out of memory");
         return;
     }

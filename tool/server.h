@@ -18,6 +18,7 @@
 #include <opensspi.h>
 #include <sspi.h>
 
+#include "http_auth.h"
 #include "tls.h"
 
 #define SERVER_SCRATCH_SIZE 65536
@@ -33,8 +34,9 @@ struct server_options {
     unsigned idle_ms; /* a request must arrive, and a chunk of the answer leave, in this time */
     unsigned seconds; /* stop after this time; 0: run until a signal */
     bool tickets;
-    const char *status_path; /* where the page about the server is; NULL: nowhere */
-    bool status_any;         /* for every peer, not only for this machine's */
+    const char *status_path;     /* where the page about the server is; NULL: nowhere */
+    bool status_any;             /* for every peer, not only for this machine's */
+    bool allow_missing_bindings; /* clients need not tell on which connection they are */
     bool verbose;
 };
 
@@ -51,6 +53,8 @@ struct server {
     unsigned port; /* that it listens on */
     int root;      /* the directory served */
     CredHandle credential;
+    bool authenticates;            /* clients have to say who they are */
+    CredHandle auth[HTTP_SCHEMES]; /* to check that with; all-ones: this scheme is not offered */
     const struct tls_options *tls; /* what it was acquired with; read again on SIGHUP */
     OsspiCompletionQueue *queue;
     struct tls_alpn alpn;

@@ -19,64 +19,25 @@
 #define READ_SIZE  16384
 #define WIRE_LIMIT 262144 /* no flight of a server comes near this */
 
-static void on_call_done(SspiAsyncContext *call, void *data)
-{
-    (void)call;
-    ((struct stream *)data)->call_done = true;
-}
-
 SECURITY_STATUS stream_init(struct stream *stream)
 {
     stream->fd = -1;
     SecInvalidateHandle(&stream->credential);
     SecInvalidateHandle(&stream->context);
-    if (stream->sync)
-        return SEC_E_OK;
-    SECURITY_STATUS status = OsspiCreateCompletionQueue(&stream->queue);
-    if (status != SEC_E_OK)
-        return status;
-    stream->call = SspiCreateAsyncContext();
-    if (!stream->call)
-        return SEC_E_INSUFFICIENT_MEMORY;
-    status = SspiSetAsyncNotifyCallback(stream->call, on_call_done, stream);
-    if (status == SEC_E_OK)
-        status = OsspiSetCompletionQueue(stream->call, stream->queue);
-    return status;
-}
-
-/* Waits for the call to complete. Nothing else may happen to this connection meanwhile: the call
- * may be reading `wire`. A program with more to do would have this descriptor in its own loop. */
-static SECURITY_STATUS await_call(struct stream *stream, SECURITY_STATUS queued)
-{
-    if (queued != SEC_E_OK)
-        return queued;
-    struct pollfd item = {.fd = OsspiCompletionQueueFd(stream->queue), .events = POLLIN};
-    while (!stream->call_done) {
-        if (poll(&item, 1, -1) > 0)
-            OsspiDrainCompletions(stream->queue, 0);
-    }
-    return SspiGetAsyncCallStatus(stream->call);
-}
-
-/* Makes the call object ready for another call, which has until the deadline. */
-static void begin_call(struct stream *stream)
-{
-    int left = net_left_ms(stream->deadline_ms);
-    stream->call_done = false;
-    SspiReinitAsyncContext(stream->call);
-    OsspiSetAsyncTimeout(stream->call, left > 0 ? (ULONG)left : 1);
+    return caller_init(&stream->caller);
 }
 
 SECURITY_STATUS stream_acquire(struct stream *stream, struct tls_auth *auth)
 {
     static char package[] = UNISP_NAME_A;
-    if (stream->sync)
+    if (stream->caller.sync)
         return AcquireCredentialsHandleA(NULL, package, SECPKG_CRED_OUTBOUND, NULL,
                                          &auth->credentials, NULL, NULL, &stream->credential, NULL);
-    begin_call(stream);
-    return await_call(stream, SspiAcquireCredentialsHandleAsyncA(
-                                  stream->call, NULL, package, SECPKG_CRED_OUTBOUND, NULL,
-                                  &auth->credentials, NULL, NULL, &stream->credential, NULL));
+    caller_begin(&stream->caller, stream->deadline_ms);
+    return caller_await(&stream->caller,
+                        SspiAcquireCredentialsHandleAsyncA(
+                            stream->caller.call, NULL, package, SECPKG_CRED_OUTBOUND, NULL,
+                            &auth->credentials, NULL, NULL, &stream->credential, NULL));
 }
 
 /* --- Legs ----------------------------------------------------------------------------------------
@@ -88,15 +49,16 @@ static SECURITY_STATUS call_leg(struct stream *stream, PSecBufferDesc in, PSecBu
     bool first = !SecIsValidHandle(&stream->context);
     PCtxtHandle context = first ? NULL : &stream->context;
     ULONG flags = STREAM_FLAGS | stream->flags;
-    if (stream->sync)
+    if (stream->caller.sync)
         return InitializeSecurityContextA(&stream->credential, context, (char *)stream->target,
                                           flags, 0, SECURITY_NATIVE_DREP, in, 0, &stream->context,
                                           out, &stream->attributes, NULL);
-    begin_call(stream);
-    return await_call(stream, SspiInitializeSecurityContextAsyncA(
-                                  stream->call, &stream->credential, context,
-                                  (char *)stream->target, flags, 0, SECURITY_NATIVE_DREP, in, 0,
-                                  &stream->context, out, &stream->attributes, NULL));
+    caller_begin(&stream->caller, stream->deadline_ms);
+    return caller_await(&stream->caller,
+                        SspiInitializeSecurityContextAsyncA(
+                            stream->caller.call, &stream->credential, context,
+                            (char *)stream->target, flags, 0, SECURITY_NATIVE_DREP, in, 0,
+                            &stream->context, out, &stream->attributes, NULL));
 }
 
 static void log_leg(struct stream *stream, const struct timeline_leg *leg)
@@ -181,7 +143,7 @@ enum stream_result stream_send(struct stream *stream)
     return STREAM_OK;
 }
 
-static enum stream_result send_all(struct stream *stream)
+enum stream_result stream_send_all(struct stream *stream)
 {
     for (;;) {
         enum stream_result result = stream_send(stream);
@@ -191,6 +153,11 @@ static enum stream_result send_all(struct stream *stream)
         if (result != STREAM_OK)
             return result;
     }
+}
+
+enum stream_result stream_await(struct stream *stream)
+{
+    return await_socket(stream, POLLIN);
 }
 
 /* Reads once into `wire`; *ret_count is 0 if nothing is there now. */
@@ -232,7 +199,7 @@ static enum stream_result read_more(struct stream *stream)
 /* After a leg: sends its output, and says in *ret_more whether another leg wants more bytes. */
 static enum stream_result settle_leg(struct stream *stream, SECURITY_STATUS status, bool *ret_more)
 {
-    enum stream_result sent = send_all(stream);
+    enum stream_result sent = stream_send_all(stream);
     *ret_more = status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE ||
                 status == SEC_I_INCOMPLETE_CREDENTIALS;
     if (status != SEC_E_OK && !*ret_more)
@@ -243,6 +210,8 @@ static enum stream_result settle_leg(struct stream *stream, SECURITY_STATUS stat
 enum stream_result stream_handshake(struct stream *stream, int fd)
 {
     stream->fd = fd;
+    if (stream->clear)
+        return STREAM_OK;
     SECURITY_STATUS status = make_leg(stream, false);
     bool more;
     enum stream_result result = settle_leg(stream, status, &more);
@@ -304,8 +273,19 @@ static SECURITY_STATUS open_record(struct stream *stream)
     return memory ? status : SEC_E_INSUFFICIENT_MEMORY;
 }
 
+/* Without TLS what comes is what was said. */
+static enum stream_result take_clear(struct stream *stream)
+{
+    if (!bytes_append(&stream->plain, stream->wire.data, stream->wire.len))
+        return fail_tls(stream, SEC_E_INSUFFICIENT_MEMORY);
+    bytes_consume(&stream->wire, stream->wire.len);
+    return STREAM_OK;
+}
+
 enum stream_result stream_open_records(struct stream *stream)
 {
+    if (stream->clear)
+        return take_clear(stream);
     while (stream->wire.len > 0) {
         SECURITY_STATUS status = open_record(stream);
         if (status == SEC_E_INCOMPLETE_MESSAGE)
@@ -359,6 +339,10 @@ static enum stream_result seal_record(struct stream *stream, const void *data, s
 enum stream_result stream_seal(struct stream *stream, const void *data, size_t len)
 {
     const unsigned char *rest = data;
+    if (stream->clear)
+        return bytes_append(&stream->outgoing, data, len)
+                   ? STREAM_OK
+                   : fail_tls(stream, SEC_E_INSUFFICIENT_MEMORY);
     while (len > 0) {
         size_t part = len < stream->sizes.cbMaximumMessage ? len : stream->sizes.cbMaximumMessage;
         enum stream_result result = seal_record(stream, rest, part);
@@ -377,14 +361,15 @@ enum stream_result stream_shutdown(struct stream *stream)
     SECURITY_STATUS status = make_leg(stream, true);
     if (status != SEC_E_OK && status != SEC_I_CONTEXT_EXPIRED && status != SEC_E_CONTEXT_EXPIRED)
         return fail_tls(stream, status);
-    return send_all(stream);
+    return stream_send_all(stream);
 }
 
 void stream_disconnect(struct stream *stream)
 {
-    if (SecIsValidHandle(&stream->context) && stream->call) {
-        begin_call(stream);
-        await_call(stream, SspiDeleteSecurityContextAsync(stream->call, &stream->context));
+    if (SecIsValidHandle(&stream->context) && stream->caller.call) {
+        caller_begin(&stream->caller, stream->deadline_ms);
+        caller_await(&stream->caller,
+                     SspiDeleteSecurityContextAsync(stream->caller.call, &stream->context));
         SecInvalidateHandle(&stream->context);
     }
     tls_delete(&stream->context);
@@ -401,9 +386,5 @@ void stream_clear(struct stream *stream)
     stream_disconnect(stream);
     if (SecIsValidHandle(&stream->credential))
         FreeCredentialsHandle(&stream->credential);
-    SspiFreeAsyncContext(stream->call);
-    if (stream->queue)
-        OsspiCloseCompletionQueue(stream->queue);
-    stream->call = NULL;
-    stream->queue = NULL;
+    caller_clear(&stream->caller);
 }

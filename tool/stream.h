@@ -18,6 +18,7 @@
 #include <sspi.h>
 
 #include "bytes.h"
+#include "caller.h"
 #include "timeline.h"
 #include "tls.h"
 
@@ -33,18 +34,16 @@ enum stream_result {
 
 struct stream {
     /* Set before stream_init. */
-    bool sync;
-    const char *target; /* name that the server must prove */
-    ULONG flags;        /* ISC_REQ_..., beside those that every stream has */
+    struct caller caller; /* `sync` alone */
+    bool clear;           /* no TLS at all */
+    const char *target;   /* name that the server must prove */
+    ULONG flags;          /* ISC_REQ_..., beside those that every stream has */
     struct tls_alpn alpn;
     int64_t deadline_ms; /* monotonic; may be moved at any time */
     /* The stream's own. */
     int fd;
     CredHandle credential;
     CtxtHandle context; /* all-ones: none */
-    SspiAsyncContext *call;
-    OsspiCompletionQueue *queue;
-    bool call_done;
     SECURITY_STATUS status;
     int error;
     ULONG attributes;
@@ -75,6 +74,12 @@ enum stream_result stream_seal(struct stream *stream, const void *data, size_t l
 
 /** Sends from `outgoing` what the socket takes without waiting. */
 enum stream_result stream_send(struct stream *stream);
+
+/** Waits until the socket has something to read; STREAM_TIMEOUT at the deadline. */
+enum stream_result stream_await(struct stream *stream);
+
+/** Sends all of `outgoing`, waiting for the socket until the deadline. */
+enum stream_result stream_send_all(struct stream *stream);
 
 /** Sends our close_notify. */
 enum stream_result stream_shutdown(struct stream *stream);

@@ -96,8 +96,13 @@ void text_detail(PCtxtHandle context, char *buffer, size_t size)
 
 void text_complain_status(const char *what, SECURITY_STATUS status, PCtxtHandle context)
 {
+    text_complain_advice(what, status, context, text_advice(status));
+}
+
+void text_complain_advice(const char *what, SECURITY_STATUS status, PCtxtHandle context,
+                          const char *advice)
+{
     const char *meaning = OsspiStatusText(status);
-    const char *advice = text_advice(status);
     char detail[512];
     text_detail(context, detail, sizeof(detail));
 

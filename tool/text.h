@@ -25,6 +25,10 @@ int text_usage(const char *verb, const char *format, ...) __attribute__((format(
  */
 void text_complain_status(const char *what, SECURITY_STATUS status, PCtxtHandle context);
 
+/** The same with advice of the caller's; NULL: none. */
+void text_complain_advice(const char *what, SECURITY_STATUS status, PCtxtHandle context,
+                          const char *advice);
+
 /** The status's name, or its number; the static buffer is one per thread. */
 const char *text_status(SECURITY_STATUS status);
 

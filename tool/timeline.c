@@ -101,6 +101,15 @@ static uint64_t *slot(struct row *row, OsspiTraceEvent event)
     }
 }
 
+/* An async context, which is what events name, serves for one call after the other. A call that
+ * goes on on the blocking lane starts twice, and one that is given up has two events at its end. */
+static bool begins_anew(const struct row *row, OsspiTraceEvent event)
+{
+    if (event == OsspiTraceQueued)
+        return row->queued != 0;
+    return event == OsspiTraceStarted && row->done != 0;
+}
+
 static void apply(struct row *rows, unsigned *count, const OsspiTraceRecord *event)
 {
     struct row *row = NULL;
@@ -108,7 +117,7 @@ static void apply(struct row *rows, unsigned *count, const OsspiTraceRecord *eve
         if (rows[i - 1].call_id == event->call_id)
             row = &rows[i - 1];
     }
-    if (row && slot(row, event->event) && *slot(row, event->event) != 0)
+    if (row && begins_anew(row, event->event))
         row = NULL;
     if (!row) {
         if (!slot(&rows[0], event->event) || *count == ROWS_MAX)
@@ -119,7 +128,8 @@ static void apply(struct row *rows, unsigned *count, const OsspiTraceRecord *eve
     uint64_t *time = slot(row, event->event);
     if (!time)
         return;
-    *time = event->time_ns;
+    if (time != &row->started || *time == 0)
+        *time = event->time_ns;
     if (time == &row->started)
         row->thread = event->thread_id;
     if (time == &row->done)
@@ -180,6 +190,8 @@ static const char *kind_name(OsspiCallKind kind)
         return "certificate chain";
     case OsspiCallBackground:
         return "background";
+    case OsspiCallChangePassword:
+        return "change password";
     default:
         return "call";
     }

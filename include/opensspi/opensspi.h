@@ -83,6 +83,27 @@ OSSPI_API SECURITY_STATUS OsspiLoadCertificate(const char *cert, const char *key
 OSSPI_API SECURITY_STATUS OsspiRenewCredential(PCredHandle credential, PCCERT_CONTEXT *certificates,
                                                ULONG count, PTimeStamp ret_expiry);
 
+/**
+ * A key of a server of Kerberos or Negotiate: what a SEC_GET_KEY_FN, given to
+ * AcquireCredentialsHandle as pGetKeyFn, puts at *Key for a server that has no keytab.
+ *
+ * The function is called once, while the credential is acquired, on the thread that acquires it (of
+ * an asynchronous call: a worker, so it should not take long), and only if the caller names a
+ * principal and the default keytab has no key. It gets pvGetKeyArgument, the principal in the
+ * letters of the function that was called (A: UTF-8, W: UTF-16), and the version 0, for the newest
+ * key. The keys are copied before the call goes on, and wiped with the credential. A *Status other
+ * than SEC_E_OK is the status of the call; no key is SEC_E_NO_CREDENTIALS, and one that is
+ * malformed SEC_E_UNKNOWN_CREDENTIALS.
+ */
+typedef struct OsspiServerKey {
+    ULONG cbSize;         /* sizeof(OsspiServerKey) */
+    LONG encryption_type; /* as Kerberos numbers them: 18 is AES-256 with SHA-1 (RFC 3962) */
+    ULONG version;        /* the key's; 0: not known. Tickets of any version are tried */
+    ULONG cbKey;          /* bytes at pvKey, as many as the encryption type has */
+    const void *pvKey;
+    const struct OsspiServerKey *next; /* another key of this server, 16 at most; NULL: none */
+} OsspiServerKey;
+
 /** For SecPkgCred_ClientCertPolicy.dwFlags (SECPKG_ATTR_CLIENT_CERT_POLICY of a server): clients
  * are asked for a certificate though no leg says ASC_REQ_MUTUAL_AUTH. */
 #define OSSPI_CLIENT_CERT_REQUEST 0x00000001u
@@ -110,6 +131,22 @@ typedef struct OsspiTlsOptions {
     ULONG max_renegotiations; /* of one connection, whoever began them; 0: 8 */
 } OsspiTlsOptions;
 
+/** For SetCredentialsAttributes and QueryCredentialsAttributes of a CredSSP credential: an
+ * OsspiCredSspOptions. It holds for contexts that begin afterwards. */
+#define OSSPI_CRED_ATTR_CREDSSP_OPTIONS 0x4F530010u
+
+/** OsspiCredSspOptions.flags: a client that finds Negotiate to have chosen NTLM gives up with
+ * SEC_E_POLICY_NLTM_ONLY before it delegates anything: NTLM does not say who the server is. */
+#define OSSPI_CREDSSP_NO_NTLM 0x00000001u
+
+typedef struct OsspiCredSspOptions {
+    ULONG cbSize;      /* sizeof(OsspiCredSspOptions) */
+    ULONG flags;       /* OSSPI_CREDSSP_...; others: SEC_E_INVALID_PARAMETER */
+    ULONG min_version; /* peers with an older one are refused; 2 to 6, 0: 5, from which on the
+                          binding to the TLS connection cannot be made by somebody else */
+    ULONG max_version; /* that is spoken; 2 to 6, 0: 6 */
+} OsspiCredSspOptions;
+
 /** For QueryContextAttributes: an OsspiEarlyData. What became of early data, in which a client
  * gives the bytes of a SECBUFFER_DATA in the input of its first leg. A server can ask as soon as
  * its first leg has answered, and again after each leg: an answer takes the bytes that have come
@@ -131,6 +168,25 @@ typedef struct OsspiEarlyData {
     ULONG cbData; /* server: bytes at pvData */
     void *pvData; /* server: FreeContextBuffer; NULL: none. ANYBODY MAY HAVE SENT THEM BEFORE */
 } OsspiEarlyData;
+
+/** For QueryContextAttributes of a server's context, made by Kerberos or by Negotiate with
+ * Kerberos: an OsspiContextAuthorization. What the client's domain says about him, to decide by
+ * what he may do: the logon information that Active Directory (or another KDC that knows MS-PAC)
+ * has put into his ticket, and signed. Without one: SEC_E_NO_CREDENTIALS. The same for the A and W
+ * functions. */
+#define OSSPI_ATTR_AUTHORIZATION 0x4F530003u
+
+typedef struct OsspiAuthorization {
+    const char *account;           /* his name in the domain, UTF-8; "": not told */
+    const char *domain;            /* its short name, UTF-8; "": not told */
+    const char *user_sid;          /* "S-1-5-21-..."; "": not told */
+    const char *const *group_sids; /* the same, of each group he is in, also those of groups */
+    ULONG group_count;
+} OsspiAuthorization;
+
+typedef struct OsspiContextAuthorization {
+    OsspiAuthorization *authorization; /* one block with all it points to: FreeContextBuffer */
+} OsspiContextAuthorization;
 
 /** For ApplyControlToken, like SCHANNEL_SESSION_TOKEN: the next leg without input makes a KeyUpdate
  * (RFC 8446, 4.6.3). TLS 1.3 only, else SEC_E_UNSUPPORTED_FUNCTION. */
@@ -362,7 +418,8 @@ typedef enum OsspiCallKind {
     OsspiCallDeleteContext = 3,
     OsspiCallFreeCredentials = 4,
     OsspiCallGetCertificateChain = 5,
-    OsspiCallBackground = 6, /* the library's own: a stapled answer is renewed */
+    OsspiCallBackground = 6,     /* the library's own: a stapled answer is renewed */
+    OsspiCallChangePassword = 7, /* under a default deadline only, as all synchronous calls */
     OsspiCallKindCount = 8   /* room for kinds to come */
 } OsspiCallKind;
 

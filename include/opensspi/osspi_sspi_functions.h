@@ -118,7 +118,32 @@ OSSPI_API SECURITY_STATUS SEC_ENTRY SetCredentialsAttributesA(PCredHandle phCred
                                                               ULONG cbBuffer);
 
 #if ISSP_MODE != 0
-/** Changes the password of an account. pOutput takes one SECBUFFER_CHANGE_PASS_RESPONSE. */
+/**
+ * Changes the password of an account, which its old one proves to be the caller's. Blocks, at most
+ * for OsspiOptions.default_timeout_ms; without that at most for 30 seconds with each server.
+ *
+ * @param pszPackageName "Kerberos" or "Negotiate"; both do it by Kerberos (RFC 3244)
+ * @param pszDomainName  [in] realm; NULL: what stands behind "@" in the name, else the default one
+ * @param pszAccountName [in] user
+ * @param pszOldPassword [in] it may have expired
+ * @param pszNewPassword [in]
+ * @param bImpersonating has no meaning here
+ * @param dwReserved     0
+ * @param pOutput        [in,out] NULL, or one SECBUFFER_CHANGE_PASS_RESPONSE: if a Windows domain
+ *                       refuses the new password, the buffer is a DOMAIN_PASSWORD_INFORMATION
+ *                       (FreeContextBuffer), else it is empty
+ * @retval SEC_E_OK                           changed
+ * @retval STATUS_PASSWORD_RESTRICTION        a rule of the domain forbids the new password
+ * @retval SEC_E_LOGON_DENIED                 the KDC refuses the user or the old password, or the
+ *                                            server his right to change it
+ * @retval SEC_E_NO_AUTHENTICATING_AUTHORITY  no KDC, or no server of passwords, has answered as
+ *                                            one does; the latter may have changed it
+ * @retval SEC_E_UNKNOWN_CREDENTIALS          pszAccountName is no name
+ * @retval SEC_E_UNSUPPORTED_FUNCTION         a package that cannot
+ * @retval SEC_E_SECPKG_NOT_FOUND             no such package
+ * @retval SEC_E_INVALID_TOKEN                pOutput has other buffers
+ * @retval HRESULT_FROM_WIN32(ERROR_TIMEOUT)  the default deadline has passed
+ */
 OSSPI_API SECURITY_STATUS SEC_ENTRY ChangeAccountPasswordW(
     SEC_WCHAR *pszPackageName, SEC_WCHAR *pszDomainName, SEC_WCHAR *pszAccountName,
     SEC_WCHAR *pszOldPassword, SEC_WCHAR *pszNewPassword, BOOLEAN bImpersonating, ULONG dwReserved,
@@ -251,23 +276,36 @@ OSSPI_API SECURITY_STATUS SEC_ENTRY SetContextAttributesW(PCtxtHandle phContext,
 OSSPI_API SECURITY_STATUS SEC_ENTRY SetContextAttributesA(PCtxtHandle phContext, ULONG ulAttribute,
                                                           void *pBuffer, ULONG cbBuffer);
 
-/** Takes on the client's identity on this thread (SEC_E_NO_IMPERSONATION if the client forbade it).
+/**
+ * From here on this thread's default credentials of Negotiate, Kerberos and NTLM are the client's:
+ * the tickets that he has handed over, or none (SEC_E_NO_CREDENTIALS). Nothing else changes: files
+ * are opened and programs are started as ever.
+ *
+ * @retval SEC_E_OK                   done; it takes the place of a client impersonated before
+ * @retval SEC_E_INVALID_HANDLE       no context, or it is not established
+ * @retval SEC_E_NO_IMPERSONATION     a client's context
+ * @retval SEC_E_UNSUPPORTED_FUNCTION a context of another package
+ * @retval SEC_E_CONTEXT_EXPIRED      a leg was given up, or the parent process made it
+ * @retval SEC_E_INSUFFICIENT_MEMORY  no memory; the thread is as it was
  */
 OSSPI_API SECURITY_STATUS SEC_ENTRY ImpersonateSecurityContext(PCtxtHandle phContext);
-/** Goes back to the thread's own identity. */
+/** The thread asks as the process again. Also with the handle of a deleted context, if it is the
+ * one that the thread impersonates. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY RevertSecurityContext(PCtxtHandle phContext);
-/** Gives a token of the client; the caller closes it. */
+/** SEC_E_UNSUPPORTED_FUNCTION: there are no access tokens on Linux. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY QuerySecurityContextToken(PCtxtHandle phContext, void **Token);
 
 /** Frees anything a package allocated. NULL is allowed and answers SEC_E_OK. */
 OSSPI_API SECURITY_STATUS SEC_ENTRY FreeContextBuffer(PVOID pvContextBuffer);
 
 /**
- * Packs a context, to be unpacked on the same machine.
+ * Packs an established context of Negotiate, Kerberos or NTLM, to be unpacked on the same machine.
+ * The bytes hold its keys: wipe them, and unpack none that a program you do not trust has made.
  *
- * @param fFlags         SECPKG_CONTEXT_EXPORT_...
+ * @param fFlags         SECPKG_CONTEXT_EXPORT_DELETE_OLD; without it the old one goes on as well,
+ *                       which NTLM refuses (SEC_E_UNSUPPORTED_FUNCTION, as are all other flags)
  * @param pPackedContext [out] an EMPTY buffer; free its pvBuffer with FreeContextBuffer
- * @param pToken         [out] token handle, or NULL
+ * @param pToken         [out] NULL is put there: there are no tokens; may be NULL itself
  */
 OSSPI_API SECURITY_STATUS SEC_ENTRY ExportSecurityContext(PCtxtHandle phContext, ULONG fFlags,
                                                           PSecBuffer pPackedContext, void **pToken);

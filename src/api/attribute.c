@@ -7,6 +7,7 @@
  */
 #include "api/attribute.h"
 
+#include <credssp.h>
 #include <opensspi.h>
 #include <schannel.h>
 #include <string.h>
@@ -41,6 +42,7 @@
 /* clang-format off */
 static const struct osspi_shape context_shapes[] = {
     PLAIN(OSSPI_ATTR_EARLY_DATA, OsspiEarlyData),
+    PLAIN(OSSPI_ATTR_AUTHORIZATION, OsspiContextAuthorization),
     PLAIN(SECPKG_ATTR_SIZES, SecPkgContext_Sizes),
     TEXT(SECPKG_ATTR_NAMES, SecPkgContext_NamesA, sUserName),
     PLAIN(SECPKG_ATTR_LIFESPAN, SecPkgContext_Lifespan),
@@ -107,6 +109,7 @@ static const struct osspi_shape context_shapes[] = {
     PLAIN(SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT, CERT_BLOB),
     PLAIN(SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC, CERT_BLOB),
     PLAIN(SECPKG_ATTR_CERT_CHECK_RESULT_INPROC, SecPkgContext_CertificateValidationResult),
+    PLAIN(SECPKG_ATTR_CREDS_2, SecPkgContext_ClientCreds),
 };
 
 static const struct osspi_shape credential_shapes[] = {
@@ -119,6 +122,7 @@ static const struct osspi_shape credential_shapes[] = {
     PLAIN(SECPKG_ATTR_CLIENT_CERT_POLICY, SecPkgCred_ClientCertPolicy),
     PLAIN(SECPKG_ATTR_SESSION_TICKET_KEYS, SecPkgCred_SessionTicketKeys),
     PLAIN(OSSPI_CRED_ATTR_TLS_OPTIONS, OsspiTlsOptions),
+    PLAIN(OSSPI_CRED_ATTR_CREDSSP_OPTIONS, OsspiCredSspOptions),
 };
 /* clang-format on */
 

@@ -72,9 +72,11 @@ static SECURITY_STATUS capture(struct osspi_job *job, const struct osspi_acquire
 
     args->acquire.use = request->use;
     args->acquire.has_auth = request->auth != NULL;
+    args->acquire.wide = request->wide;
     args->acquire.get_key = request->get_key;
     args->acquire.get_key_argument = request->get_key_argument;
     args->acquire.expiry.QuadPart = (LONGLONG)OSSPI_FILETIME_NEVER;
+    args->acquire.caller = osspi_caller_token(); /* the run may be another thread's */
     if (request->logon_id) {
         args->has_logon_id = true;
         memcpy(&args->logon_id, request->logon_id, sizeof(args->logon_id));
@@ -134,6 +136,7 @@ static void acquire_release(struct osspi_job *job)
     if (args->acquire.auth && args->package->release_auth)
         args->package->release_auth(args->acquire.auth);
     osspi_name_clear(&args->principal);
+    osspi_token_unref(OSSPI_TAKE(args->acquire.caller));
     args->credential = NULL;
     args->acquire.auth = NULL;
 }

@@ -47,6 +47,7 @@ static SECURITY_STATUS capture(struct add *add, const struct osspi_acquire_reque
         .use = request->use,
         .logon_id = request->logon_id,
         .has_auth = request->auth != NULL,
+        .wide = request->wide,
         .get_key = request->get_key,
         .get_key_argument = request->get_key_argument,
         .expiry.QuadPart = (LONGLONG)OSSPI_FILETIME_NEVER,

@@ -7,18 +7,26 @@
 #include "api/token.h"
 
 #include "api/job.h"
+#include "core/caller.h"
 #include "core/object.h"
 #include "packages/registry.h"
 
-typedef SECURITY_STATUS plain_slot(struct osspi_context *context);
-
-static SECURITY_STATUS run_plain(struct osspi_context *context, plain_slot *slot)
+static SECURITY_STATUS impersonate(struct osspi_context *context, const CtxtHandle *handle)
 {
+    struct osspi_token *token = NULL;
     SECURITY_STATUS status = osspi_context_usable(context);
 
     if (status != SEC_E_OK)
         return status;
-    return slot ? slot(context) : SEC_E_UNSUPPORTED_FUNCTION;
+    if (!context->package->client_token)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    status = context->package->client_token(context, &token);
+    if (status != SEC_E_OK)
+        return status;
+    status = osspi_caller_become(handle, token);
+    if (status != SEC_E_OK)
+        osspi_token_unref(token);
+    return status;
 }
 
 SECURITY_STATUS ImpersonateSecurityContext(PCtxtHandle phContext)
@@ -28,38 +36,42 @@ SECURITY_STATUS ImpersonateSecurityContext(PCtxtHandle phContext)
 
     if (!context)
         return SEC_E_INVALID_HANDLE;
-    status = run_plain(context, context->package->impersonate);
+    status = impersonate(context, phContext);
     osspi_context_unref(context);
     return status;
 }
 
+/* Also of a context that is gone since: else nobody could undo it. */
 SECURITY_STATUS RevertSecurityContext(PCtxtHandle phContext)
 {
-    struct osspi_context *context = osspi_context_lookup(phContext);
-    SECURITY_STATUS status;
+    struct osspi_context *context;
+    SECURITY_STATUS status = SEC_E_OK;
 
+    if (osspi_caller_is(phContext)) {
+        osspi_caller_revert();
+        return SEC_E_OK;
+    }
+    context = osspi_context_lookup(phContext);
     if (!context)
         return SEC_E_INVALID_HANDLE;
-    status = run_plain(context, context->package->revert);
+    if (!context->package->client_token)
+        status = SEC_E_UNSUPPORTED_FUNCTION;
+    else
+        osspi_caller_revert();
     osspi_context_unref(context);
     return status;
 }
 
+/* The kernel has no access tokens, and what stands for a client here (core/caller.h) is nothing
+ * that another call could take. */
 SECURITY_STATUS QuerySecurityContextToken(PCtxtHandle phContext, void **Token)
 {
     struct osspi_context *context = osspi_context_lookup(phContext);
-    SECURITY_STATUS status;
 
     if (!context)
         return SEC_E_INVALID_HANDLE;
-    if (!Token)
-        status = SEC_E_INVALID_PARAMETER;
-    else if (!context->package->query_token)
-        status = SEC_E_UNSUPPORTED_FUNCTION;
-    else
-        status = context->package->query_token(context, Token);
     osspi_context_unref(context);
-    return status;
+    return Token ? SEC_E_UNSUPPORTED_FUNCTION : SEC_E_INVALID_PARAMETER;
 }
 
 SECURITY_STATUS osspi_context_delegate(PCtxtHandle handle)
@@ -72,8 +84,7 @@ SECURITY_STATUS osspi_context_delegate(PCtxtHandle handle)
 
 /* ---- export and import ---- */
 
-static SECURITY_STATUS export_in_turn(struct osspi_context *context, ULONG flags, PSecBuffer packed,
-                                      void **token)
+static SECURITY_STATUS export_in_turn(struct osspi_context *context, ULONG flags, PSecBuffer packed)
 {
     struct osspi_turn_waiter waiter = {0};
     SECURITY_STATUS status;
@@ -82,7 +93,7 @@ static SECURITY_STATUS export_in_turn(struct osspi_context *context, ULONG flags
     status = osspi_context_usable(context);
     if (status == SEC_E_OK) {
         osspi_sides_acquire(context);
-        status = context->package->export_context(context, flags, packed, token);
+        status = context->package->export_context(context, flags, packed);
         osspi_sides_release(context);
     }
     (void)osspi_turn_leave(&context->turn, &waiter);
@@ -102,17 +113,19 @@ SECURITY_STATUS ExportSecurityContext(PCtxtHandle phContext, ULONG fFlags,
     else if (!pPackedContext)
         status = SEC_E_INVALID_PARAMETER;
     else
-        status = export_in_turn(context, fFlags, pPackedContext, pToken);
+        status = export_in_turn(context, fFlags, pPackedContext);
+    if (status == SEC_E_OK && pToken)
+        *pToken = NULL; /* as QuerySecurityContextToken: there is none */
     if (status == SEC_E_OK && (fFlags & SECPKG_CONTEXT_EXPORT_DELETE_OLD))
         osspi_context_unref(osspi_context_retire(phContext));
     osspi_context_unref(context);
     return status;
 }
 
-static SECURITY_STATUS import_into(struct osspi_context *context, PSecBuffer packed, void *token,
+static SECURITY_STATUS import_into(struct osspi_context *context, PSecBuffer packed,
                                    PCtxtHandle handle)
 {
-    SECURITY_STATUS status = context->package->import_context(context, packed, token);
+    SECURITY_STATUS status = context->package->import_context(context, packed);
 
     if (status < 0)
         return status;
@@ -135,12 +148,13 @@ SECURITY_STATUS osspi_context_import(struct osspi_text package, PSecBuffer packe
         return SEC_E_SECPKG_NOT_FOUND;
     if (!found->import_context)
         return SEC_E_UNSUPPORTED_FUNCTION;
-    if (!packed || !handle)
+    /* A token cannot be one of ours. */
+    if (!packed || !handle || token)
         return SEC_E_INVALID_PARAMETER;
     context = osspi_context_new(osspi_package_class(found), NULL, false);
     if (!context)
         return SEC_E_INSUFFICIENT_MEMORY;
-    status = import_into(context, packed, token, handle);
+    status = import_into(context, packed, handle);
     if (status < 0)
         osspi_context_discard(context);
     return status;

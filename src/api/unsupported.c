@@ -13,23 +13,7 @@
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-/* ---- accounts and packages ---- */
-
-SECURITY_STATUS ChangeAccountPasswordW(SEC_WCHAR *pszPackageName, SEC_WCHAR *pszDomainName,
-                                       SEC_WCHAR *pszAccountName, SEC_WCHAR *pszOldPassword,
-                                       SEC_WCHAR *pszNewPassword, BOOLEAN bImpersonating,
-                                       ULONG dwReserved, PSecBufferDesc pOutput)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
-
-SECURITY_STATUS ChangeAccountPasswordA(SEC_CHAR *pszPackageName, SEC_CHAR *pszDomainName,
-                                       SEC_CHAR *pszAccountName, SEC_CHAR *pszOldPassword,
-                                       SEC_CHAR *pszNewPassword, BOOLEAN bImpersonating,
-                                       ULONG dwReserved, PSecBufferDesc pOutput)
-{
-    return SEC_E_UNSUPPORTED_FUNCTION;
-}
+/* ---- packages ---- */
 
 SECURITY_STATUS AddSecurityPackageW(LPWSTR pszPackageName, PSECURITY_PACKAGE_OPTIONS pOptions)
 {

@@ -16,6 +16,7 @@
 
 #include "async/engine.h"
 #include "base/clock.h"
+#include "core/caller.h"
 
 #define SPARE_IDLE_MS 10000u
 #define WATCH_MS      1u  /* between two looks of the watching spare */
@@ -268,6 +269,7 @@ void osspi_executor_callback(struct osspi_engine *engine, struct osspi_worker *s
     osspi_call_wake_waiters(call); /* behind the change of the census */
     osspi_count_for(self, OSSPI_COUNT_CALLBACKS, 1);
     osspi_call_notify(engine, call, counted);
+    osspi_caller_revert(); /* should the callback have forgotten to */
     osspi_engine_finished(engine, self, 1);
     if (engine->epoch != osspi_fork_epoch())
         return;

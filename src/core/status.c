@@ -268,6 +268,7 @@ static const struct osspi_status_words all_words[] = {
     WORDS(STATUS_NO_MEMORY, "There is no memory"),
     WORDS(STATUS_ACCESS_DENIED, "Access is denied"),
     WORDS(STATUS_BUFFER_TOO_SMALL, "The buffer is too small"),
+    WORDS(STATUS_PASSWORD_RESTRICTION, "The new password breaks a rule of the domain"),
     WORDS(STATUS_LOGON_FAILURE, "User name or password were refused"),
     WORDS(STATUS_INSUFFICIENT_RESOURCES, "There are not enough resources"),
     WORDS(STATUS_NOT_SUPPORTED, "This is not supported"),

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "core/buffers.h"
+#include "core/caller.h"
 #include "core/lane.h"
 #include "core/object.h"
 
@@ -33,12 +34,26 @@ struct osspi_acquire {
     const char *principal; /* UTF-8 or NULL */
     uint32_t use;          /* the caller's fCredentialUse, unchecked */
     const LUID *logon_id;  /* or NULL */
-    void *auth;            /* what capture_auth made, or NULL; the package may take it over by
-                              setting this to NULL */
-    bool has_auth;         /* pAuthData was not NULL */
+    /* as whom the thread asks that made the call; NULL: as the process. Default credentials are
+     * then that client's, or there are none */
+    struct osspi_token *caller;
+    void *auth;    /* what capture_auth made, or NULL; the package may take it over by
+                      setting this to NULL */
+    bool has_auth; /* pAuthData was not NULL */
+    bool wide;     /* the caller's strings were UTF-16; so get_key's are */
     SEC_GET_KEY_FN get_key;
     void *get_key_argument;
     TimeStamp expiry; /* out; preset to "never" */
+};
+
+/** What ChangeAccountPassword was given. Strings are UTF-8, and outlive the call. */
+struct osspi_password_change {
+    enum osspi_lane lane;
+    const char *domain; /* or NULL */
+    const char *account;
+    const char *old_password, *new_password;
+    char lane_class[OSSPI_CLASS_NAME_SIZE]; /* out, with OSSPI_WANT_BLOCKING */
+    void *policy; /* out: DOMAIN_PASSWORD_INFORMATION from osspi_context_buffer_new(), or NULL */
 };
 
 /** One leg of InitializeSecurityContext or AcceptSecurityContext. */
@@ -129,13 +144,18 @@ struct osspi_package {
                              const PCCERT_CONTEXT *certificates, size_t count,
                              TimeStamp *ret_expiry);
 
-    SECURITY_STATUS (*query_token)(struct osspi_context *context, void **ret_token);
-    SECURITY_STATUS (*impersonate)(struct osspi_context *context);
-    SECURITY_STATUS (*revert)(struct osspi_context *context);
+    /** ChangeAccountPassword; knows no credential. May answer OSSPI_WANT_BLOCKING, like acquire. */
+    SECURITY_STATUS (*change_password)(struct osspi_password_change *change);
+
+    /** Who the client of a server's context is, for ImpersonateSecurityContext: a new reference.
+     * SEC_E_NO_IMPERSONATION: the context has no client. */
+    SECURITY_STATUS (*client_token)(struct osspi_context *context, struct osspi_token **ret_token);
+    /** Both sides are held. flags: SECPKG_CONTEXT_EXPORT_RESET_NEW and _DELETE_OLD. Fills size and
+     * memory of packed. */
     SECURITY_STATUS (*export_context)(struct osspi_context *context, uint32_t flags,
-                                      SecBuffer *packed, void **ret_token);
-    SECURITY_STATUS (*import_context)(struct osspi_context *context, const SecBuffer *packed,
-                                      void *token);
+                                      SecBuffer *packed);
+    /** Into a new context that has no credential. */
+    SECURITY_STATUS (*import_context)(struct osspi_context *context, const SecBuffer *packed);
 
     /** The process forked; child side, no other thread exists. May only mark, not free. Optional.
      */

@@ -145,7 +145,7 @@ class Folder(unittest.TestCase):
 
 class CommandLine(unittest.TestCase):
     def test_help_of_every_verb_has_examples_and_exit_codes(self):
-        for verb in [[], ["packages"], ["connect"], ["serve"], ["store"], ["status"], ["bench"]]:
+        for verb in [[], ["packages"], ["connect"], ["serve"], ["auth"], ["store"], ["status"], ["bench"]]:
             result = run(*verb, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("Usage: sspi", result.stdout)
@@ -154,7 +154,7 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(result.stderr, "")
 
     def test_every_line_of_help_fits_a_terminal(self):
-        for verb in [[], ["packages"], ["connect"], ["serve"], ["store"], ["status"], ["bench"]]:
+        for verb in [[], ["packages"], ["connect"], ["serve"], ["auth"], ["store"], ["status"], ["bench"]]:
             for line in run(*verb, "--help").stdout.splitlines():
                 self.assertLessEqual(len(line), 100, line)
 

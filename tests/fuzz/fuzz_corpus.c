@@ -219,6 +219,40 @@ static void write_protocols(void)
     write_bytes("alpn", "bare", bare, sizeof(bare));
 }
 
+/* A TSRequest with all members and TSCredentials, alone and in the place of messages. */
+static void write_ts_requests(void)
+{
+    static const uint8_t request[] =
+        "\x30\x47\xa0\x03\x02\x01\x06\xa1\x0b\x30\x09\x30\x07\xa0\x05\x04\x03tok"
+        "\xa3\x07\x04\x05proof\xa4\x06\x02\x04\xc0\x00\x00\x6d"
+        "\xa5\x22\x04\x20nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
+    static const uint8_t credentials[] =
+        "\x30\x2b\xa0\x03\x02\x01\x01\xa1\x24\x04\x22\x30\x20\xa0\x08\x04\x06"
+        "D\0O\0M\0\xa1\x0c\x04\x0a"
+        "a\0l\0i\0c\0e\0\xa2\x06\x04\x04p\0w\0";
+    uint8_t seed[256] = {0};
+    char name[32];
+
+    memcpy(seed + 1, request, sizeof(request) - 1);
+    write_bytes("tsrequest", "request", seed, sizeof(request));
+    seed[0] = 1;
+    memcpy(seed + 1, credentials, sizeof(credentials) - 1);
+    write_bytes("tsrequest", "credentials", seed, sizeof(credentials));
+    for (uint8_t where = 2; where < 4; where++) {
+        for (uint8_t number = 0; number < 4; number++) {
+            const uint8_t head[] = {where, number, 0, 0, 0};
+            const uint8_t over[] = {where, number, 1, 6, 0, 4};
+
+            memcpy(seed, head, sizeof(head));
+            memcpy(seed + sizeof(head), request, sizeof(request) - 1);
+            snprintf(name, sizeof(name), "instead-%u-%u", where, number);
+            write_bytes("tsrequest", name, seed, sizeof(head) + sizeof(request) - 1);
+            snprintf(name, sizeof(name), "over-%u-%u", where, number);
+            write_bytes("tsrequest", name, over, sizeof(over));
+        }
+    }
+}
+
 /* An identity with all there is, and one with nothing. */
 static void write_identities(void)
 {
@@ -476,6 +510,7 @@ int main(int argc, char **argv)
     write_contents();
     write_names();
     write_identities();
+    write_ts_requests();
     printf("%u of the recorded handshakes led to a connection\n", established);
     return established > 60 ? 0 : 1;
 }

@@ -141,6 +141,7 @@ static size_t answer_of(const struct fake_kdc *fake, bool stream, unsigned char 
     case FAKE_BROKEN:
         memcpy(answer, broken, sizeof(broken));
         return sizeof(broken);
+    case FAKE_OLD:
     case FAKE_ERROR:
         return make_error(fake->error, answer);
     case FAKE_TOO_BIG:
@@ -150,9 +151,11 @@ static size_t answer_of(const struct fake_kdc *fake, bool stream, unsigned char 
     }
 }
 
-static bool passes_on(const struct fake_kdc *fake, bool stream)
+static bool passes_on(const struct fake_kdc *fake, bool stream, const unsigned char *request)
 {
-    return fake->kind == FAKE_LATE || fake->kind == FAKE_DAMAGED ||
+    if (fake->kind == FAKE_OLD)
+        return request[0] != 0x6A; /* an AS-REQ */
+    return fake->kind == FAKE_LATE || fake->kind == FAKE_DAMAGED || fake->kind == FAKE_DATAGRAMS ||
            (fake->kind == FAKE_TOO_BIG && stream);
 }
 
@@ -180,8 +183,9 @@ static void serve_datagram(struct fake_kdc *fake)
     test_counter_add(&fake->requests, 1);
     if (fake->kind == FAKE_LATE)
         test_gate_pass(&fake->gate);
-    len = passes_on(fake, false) ? pass_on_datagram(fake->upstream, request, (size_t)got, answer)
-                                 : answer_of(fake, false, answer);
+    len = passes_on(fake, false, request)
+              ? pass_on_datagram(fake->upstream, request, (size_t)got, answer)
+              : answer_of(fake, false, answer);
     if (len == 0)
         return;
     damage(fake, answer, len);
@@ -201,7 +205,7 @@ static void serve_stream(struct fake_kdc *fake, int fd)
     test_counter_add(&fake->requests, 1);
     if (fake->kind == FAKE_LATE)
         test_gate_pass(&fake->gate);
-    if (passes_on(fake, true)) {
+    if (passes_on(fake, true, request + PREFIX)) {
         len = pass_on_stream(fake->upstream, request, got, answer);
         if (len > PREFIX)
             damage(fake, answer + PREFIX, len - PREFIX);
@@ -238,9 +242,10 @@ static void *kdc_main(void *data)
     struct fake_kdc *fake = data;
 
     for (;;) {
-        struct pollfd entries[] = {{.fd = fake->stop, .events = POLLIN},
-                                   {.fd = fake->datagrams, .events = POLLIN},
-                                   {.fd = fake->listener, .events = POLLIN}};
+        struct pollfd entries[] = {
+            {.fd = fake->stop, .events = POLLIN},
+            {.fd = fake->datagrams, .events = POLLIN},
+            {.fd = fake->kind == FAKE_DATAGRAMS ? -1 : fake->listener, .events = POLLIN}};
 
         if (poll(entries, 3, -1) < 0 && errno != EINTR)
             return NULL;
@@ -269,7 +274,8 @@ void fake_kdc_start(struct fake_kdc *fake, enum fake_kind kind)
         if (fake->datagrams < 0)
             close(fake->listener);
     } while (fake->datagrams < 0);
-    TEST_REQUIRE(listen(fake->listener, 64) == 0);
+    if (kind != FAKE_DATAGRAMS) /* else who connects is refused */
+        TEST_REQUIRE(listen(fake->listener, 64) == 0);
     fake->thread = test_thread_start(kdc_main, fake);
 }
 
@@ -289,6 +295,7 @@ void fake_kdc_stop(struct fake_kdc *fake)
 
 #define TYPE_A   1
 #define TYPE_SRV 33
+#define TYPE_URI 256
 
 static size_t put16(unsigned char *at, unsigned value)
 {
@@ -301,9 +308,10 @@ static size_t put16(unsigned char *at, unsigned value)
 static size_t dns_answer(const struct fake_dns *fake, unsigned char *message, size_t question_end)
 {
     static const unsigned char target[] = "\3kdc\10opensspi\4test"; /* ends with its own 0 */
-    const unsigned type = message[question_end - 3];
+    const unsigned type = (unsigned)message[question_end - 4] << 8 | message[question_end - 3];
     unsigned char *at = message + question_end;
-    const bool known = type == TYPE_A || type == TYPE_SRV;
+    const bool known =
+        type == TYPE_A || type == TYPE_SRV || (type == TYPE_URI && fake->uri != NULL);
 
     message[2] = 0x84; /* an answer of authority */
     message[3] = 0;
@@ -320,6 +328,13 @@ static size_t dns_answer(const struct fake_dns *fake, unsigned char *message, si
         at += put16(at, 4);
         memcpy(at, "\177\0\0\1", 4);
         return (size_t)(at + 4 - message);
+    }
+    if (type == TYPE_URI) {
+        at += put16(at, (unsigned)(4 + strlen(fake->uri)));
+        at += put16(at, 0);
+        at += put16(at, 0);
+        memcpy(at, fake->uri, strlen(fake->uri));
+        return (size_t)(at + strlen(fake->uri) - message);
     }
     at += put16(at, 6 + sizeof(target));
     at += put16(at, 0);

@@ -15,13 +15,15 @@
 #define FAKE_STREAMS 64u
 
 enum fake_kind {
-    FAKE_SILENT,  /* takes everything and never answers */
-    FAKE_GARBAGE, /* answers what is no Kerberos */
-    FAKE_BROKEN,  /* answers what begins like Kerberos, and has the right length */
-    FAKE_TOO_BIG, /* says of each datagram that its answer is too big, and passes streams on */
-    FAKE_ERROR,   /* answers an error */
-    FAKE_LATE,    /* passes on, but not before the gate is open */
-    FAKE_DAMAGED  /* passes on, and changes bytes of the answer behind its head */
+    FAKE_SILENT,   /* takes everything and never answers */
+    FAKE_GARBAGE,  /* answers what is no Kerberos */
+    FAKE_BROKEN,   /* answers what begins like Kerberos, and has the right length */
+    FAKE_TOO_BIG,  /* says of each datagram that its answer is too big, and passes streams on */
+    FAKE_ERROR,    /* answers an error */
+    FAKE_OLD,      /* answers an error to those who log in, and passes all others on */
+    FAKE_LATE,     /* passes on, but not before the gate is open */
+    FAKE_DAMAGED,  /* passes on, and changes bytes of the answer behind its head */
+    FAKE_DATAGRAMS /* passes datagrams on, and takes no streams */
 };
 
 struct fake_kdc {
@@ -45,6 +47,7 @@ void fake_kdc_stop(struct fake_kdc *fake);
 /** Answers SRV with kdc.opensspi.test at that port, and A with 127.0.0.1; port 0: never answers. */
 struct fake_dns {
     uint16_t kdc_port;
+    const char *uri; /* of URI records, or NULL: there are none */
     uint16_t port;
     pthread_t thread;
     int socket, stop;

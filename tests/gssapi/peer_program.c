@@ -3,17 +3,25 @@
 /*
  * One side of a conversation, told what to do on standard input by a test in another language:
  *
- *     peer_program initiate PACKAGE TARGET FLAGS   (USER and PASSWORD in the environment)
+ *     peer_program initiate PACKAGE TARGET FLAGS
  *     peer_program accept PACKAGE
+ *     peer_program change PACKAGE               (the password to PEER_NEW_PASSWORD; no orders)
+ *
+ * PEER_USER, PEER_DOMAIN, PEER_PASSWORD in the environment are the identity; without a user it is
+ * the default one. PEER_BINDINGS is the application's data of channel bindings.
  *
  * Orders, one a line; bytes are hexadecimal, "-" is none:
  *
  *     leg TOKEN            answers "STATUS TOKEN ATTRIBUTES"
  *     encrypt TEXT         answers "STATUS BYTES", a gss_wrap() token
+ *     wrap TEXT            the same, signed and not sealed
  *     decrypt BYTES        answers "STATUS TEXT"
  *     sign TEXT            answers "STATUS BYTES"
  *     verify TEXT BYTES    answers "STATUS -"
  *     name                 answers "STATUS NAME"
+ *     key                  answers "STATUS KIND", of the session key
+ *     package              answers "STATUS NAME", of the package that Negotiate has chosen
+ *     authorization        answers "STATUS LINES": account, domain, SID, then SIDs of groups
  */
 #include <opensspi.h>
 #include <sspi.h>
@@ -60,11 +68,32 @@ static void answer(SECURITY_STATUS status, const unsigned char *bytes, ULONG len
     fflush(stdout);
 }
 
+/* A second buffer of a leg's input; 1 with it, else 0. */
+static ULONG bind(SecBuffer *ret_buffer)
+{
+    static struct {
+        SEC_CHANNEL_BINDINGS head;
+        char data[256];
+    } bindings; /* guarded: one thread */
+    const char *data = getenv("PEER_BINDINGS");
+    const size_t len = data ? strlen(data) : 0;
+
+    if (len == 0 || len > sizeof(bindings.data))
+        return 0;
+    memcpy(bindings.data, data, len);
+    bindings.head.cbApplicationDataLength = (ULONG)len;
+    bindings.head.dwApplicationDataOffset = (ULONG)sizeof(bindings.head);
+    *ret_buffer =
+        (SecBuffer){(ULONG)(sizeof(bindings.head) + len), SECBUFFER_CHANNEL_BINDINGS, &bindings};
+    return 1;
+}
+
 static void leg(const char *token)
 {
-    SecBuffer in = {from_hex(token, first), SECBUFFER_TOKEN, first};
+    SecBuffer in[2] = {{from_hex(token, first), SECBUFFER_TOKEN, first}};
     SecBuffer to = {MAX_BYTES, SECBUFFER_TOKEN, out};
-    SecBufferDesc in_desc = {SECBUFFER_VERSION, 1, &in}, out_desc = {SECBUFFER_VERSION, 1, &to};
+    SecBufferDesc in_desc = {SECBUFFER_VERSION, 1 + bind(&in[1]), in};
+    SecBufferDesc out_desc = {SECBUFFER_VERSION, 1, &to};
     PCtxtHandle before = has_context ? &context : NULL;
     SECURITY_STATUS status;
     ULONG attributes = 0;
@@ -73,15 +102,15 @@ static void leg(const char *token)
         status = AcceptSecurityContext(&credential, before, &in_desc, 0, SECURITY_NATIVE_DREP,
                                        &context, &out_desc, &attributes, NULL);
     else
-        status = InitializeSecurityContextA(&credential, before, target, flags, 0,
-                                            SECURITY_NATIVE_DREP, in.cbBuffer ? &in_desc : NULL, 0,
-                                            &context, &out_desc, &attributes, NULL);
+        status =
+            InitializeSecurityContextA(&credential, before, target, flags, 0, SECURITY_NATIVE_DREP,
+                                       &in_desc, 0, &context, &out_desc, &attributes, NULL);
     has_context = has_context || status >= 0;
     answer(status, out, status < 0 ? 0 : to.cbBuffer, attributes);
 }
 
 /* TOKEN and DATA side by side are what gss_wrap() makes. */
-static void protect(const char *text, bool signs)
+static void protect(const char *text, bool signs, ULONG qop)
 {
     SecPkgContext_Sizes sizes = {0};
     SecBuffer buffers[2] = {{256, SECBUFFER_TOKEN, out},
@@ -91,7 +120,7 @@ static void protect(const char *text, bool signs)
 
     if (status == SEC_E_OK)
         status =
-            signs ? MakeSignature(&context, 0, &desc, 0) : EncryptMessage(&context, 0, &desc, 0);
+            signs ? MakeSignature(&context, 0, &desc, 0) : EncryptMessage(&context, qop, &desc, 0);
     if (!signs)
         memcpy(out + buffers[0].cbBuffer, first, buffers[1].cbBuffer);
     answer(status, out, buffers[0].cbBuffer + (signs ? 0 : buffers[1].cbBuffer), 0);
@@ -117,22 +146,77 @@ static void verify(const char *text, const char *bytes)
     answer(VerifySignature(&context, &desc, 0, NULL), NULL, 0, 0);
 }
 
+static void answer_text(SECURITY_STATUS status, const char *text)
+{
+    answer(status, (const unsigned char *)text, text ? (ULONG)strlen(text) : 0, 0);
+}
+
 static void tell_name(void)
 {
     SecPkgContext_NamesA names = {0};
     const SECURITY_STATUS status = QueryContextAttributesA(&context, SECPKG_ATTR_NAMES, &names);
 
-    answer(status, (unsigned char *)names.sUserName,
-           names.sUserName ? (ULONG)strlen(names.sUserName) : 0, 0);
+    answer_text(status, names.sUserName);
     FreeContextBuffer(names.sUserName);
+}
+
+static void tell_key(void)
+{
+    SecPkgContext_KeyInfoA info = {0};
+    const SECURITY_STATUS status = QueryContextAttributesA(&context, SECPKG_ATTR_KEY_INFO, &info);
+
+    answer_text(status, info.sEncryptAlgorithmName);
+    FreeContextBuffer(info.sEncryptAlgorithmName);
+    FreeContextBuffer(info.sSignatureAlgorithmName);
+}
+
+static void tell_package(void)
+{
+    SecPkgContext_NegotiationInfoA info = {0};
+    const SECURITY_STATUS status =
+        QueryContextAttributesA(&context, SECPKG_ATTR_NEGOTIATION_INFO, &info);
+
+    answer_text(status, info.PackageInfo ? info.PackageInfo->Name : NULL);
+    FreeContextBuffer(info.PackageInfo);
+}
+
+static void tell_authorization(void)
+{
+    OsspiContextAuthorization found = {0};
+    const SECURITY_STATUS status =
+        QueryContextAttributesA(&context, OSSPI_ATTR_AUTHORIZATION, &found);
+    const OsspiAuthorization *who = found.authorization;
+    char *text = (char *)first;
+    size_t len = 0;
+
+    if (who)
+        len = (size_t)snprintf(text, MAX_BYTES, "%s\n%s\n%s", who->account, who->domain,
+                               who->user_sid);
+    for (ULONG i = 0; who && i < who->group_count && len < MAX_BYTES; i++)
+        len += (size_t)snprintf(text + len, MAX_BYTES - len, "\n%s", who->group_sids[i]);
+    answer(status, first, len < MAX_BYTES ? (ULONG)len : 0, 0);
+    FreeContextBuffer(found.authorization);
+}
+
+static SECURITY_STATUS change(char *package)
+{
+    SecBuffer to = {sizeof(out), SECBUFFER_CHANGE_PASS_RESPONSE, out};
+    SecBufferDesc desc = {SECBUFFER_VERSION, 1, &to};
+
+    return ChangeAccountPasswordA(package, getenv("PEER_DOMAIN"), getenv("PEER_USER"),
+                                  getenv("PEER_PASSWORD"), getenv("PEER_NEW_PASSWORD"), FALSE, 0,
+                                  &desc);
 }
 
 static SECURITY_STATUS acquire(char *package)
 {
     const char *user = getenv("PEER_USER"), *password = getenv("PEER_PASSWORD");
+    const char *domain = getenv("PEER_DOMAIN");
     SEC_WINNT_AUTH_IDENTITY_A identity = {
         .User = (unsigned char *)user,
         .UserLength = user ? (ULONG)strlen(user) : 0,
+        .Domain = (unsigned char *)domain,
+        .DomainLength = domain ? (ULONG)strlen(domain) : 0,
         .Password = (unsigned char *)password,
         .PasswordLength = password ? (ULONG)strlen(password) : 0,
         .Flags = SEC_WINNT_AUTH_IDENTITY_ANSI,
@@ -153,15 +237,23 @@ static void obey(void)
     if (strcmp(order, "leg") == 0)
         leg(one);
     else if (strcmp(order, "encrypt") == 0)
-        protect(one, false);
+        protect(one, false, 0);
+    else if (strcmp(order, "wrap") == 0)
+        protect(one, false, SECQOP_WRAP_NO_ENCRYPT);
     else if (strcmp(order, "sign") == 0)
-        protect(one, true);
+        protect(one, true, 0);
     else if (strcmp(order, "decrypt") == 0)
         decrypt(one);
     else if (strcmp(order, "verify") == 0)
         verify(one, two);
     else if (strcmp(order, "name") == 0)
         tell_name();
+    else if (strcmp(order, "key") == 0)
+        tell_key();
+    else if (strcmp(order, "package") == 0)
+        tell_package();
+    else if (strcmp(order, "authorization") == 0)
+        tell_authorization();
 }
 
 int main(int count, char **words)
@@ -170,6 +262,10 @@ int main(int count, char **words)
 
     if (count < 3)
         return 2;
+    if (strcmp(words[1], "change") == 0) {
+        answer(change(words[2]), NULL, 0, 0);
+        return 0;
+    }
     accepts = strcmp(words[1], "accept") == 0;
     target = count > 3 ? words[3] : NULL;
     flags = count > 4 ? (ULONG)strtoul(words[4], NULL, 16) : 0;

@@ -97,9 +97,11 @@ static void write_kdc_conf(const struct realm *realm)
             "[kdcdefaults]\nkdc_listen = 127.0.0.1:%u\nkdc_tcp_listen = 127.0.0.1:%u\n"
             "[realms]\n" REALM_NAME
             " = {\ndatabase_name = %s/principal\nkey_stash_file = %s/stash\n"
-            "acl_file = %s/kadm5.acl\nmax_life = 10h\n}\n"
-            "[logging]\nkdc = FILE:%s/kdc.log\n",
-            realm->port, realm->port, realm->folder, realm->folder, realm->folder, realm->folder);
+            "acl_file = %s/kadm5.acl\nmax_life = 10h\n"
+            "kadmind_listen = 127.0.0.1:%u\nkpasswd_listen = 127.0.0.1:%u\n}\n"
+            "[logging]\nkdc = FILE:%s/kdc.log\nadmin_server = FILE:%s/kadmind.log\n",
+            realm->port, realm->port, realm->folder, realm->folder, realm->folder,
+            realm->admin_port, realm->password_port, realm->folder, realm->folder);
     TEST_REQUIRE(fclose(file) == 0);
 }
 
@@ -146,19 +148,31 @@ static pid_t spawn(const struct realm *realm, const char *const words[], const c
     return child;
 }
 
-static bool accepts(void *data)
+static bool accepts(uint16_t port, pid_t server)
 {
-    const struct realm *realm = data;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(realm->port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const bool good = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
     int status;
 
     close(fd);
-    TEST_REQUIRE(waitpid(realm->kdc, &status, WNOHANG) == 0); /* it has not ended */
+    TEST_REQUIRE(waitpid(server, &status, WNOHANG) == 0); /* it has not ended */
     return good;
+}
+
+static bool kdc_accepts(void *data)
+{
+    const struct realm *realm = data;
+
+    return accepts(realm->port, realm->kdc);
+}
+
+static bool kadmind_accepts(void *data)
+{
+    const struct realm *realm = data;
+
+    return accepts(realm->password_port, realm->kadmind);
 }
 
 void realm_start(struct realm *realm)
@@ -178,18 +192,40 @@ void realm_start(struct realm *realm)
     realm_configure(realm, NULL, NULL);
     set_environment(realm);
     realm->kdc = spawn(realm, (const char *const[]){"krb5kdc", "-n", NULL}, "");
-    test_poll(accepts, realm);
+    test_poll(kdc_accepts, realm);
+}
+
+void realm_start_passwords(struct realm *realm)
+{
+    char lines[128];
+
+    realm->admin_port = free_port();
+    do
+        realm->password_port = free_port();
+    while (realm->password_port == realm->admin_port);
+    write_kdc_conf(realm);
+    realm->kadmind = spawn(realm, (const char *const[]){"kadmind", "-nofork", NULL}, "");
+    test_poll(kadmind_accepts, realm);
+    snprintf(lines, sizeof(lines), "kdc = 127.0.0.1:%u\nkpasswd_server = 127.0.0.1:%u\n",
+             realm->port, realm->password_port);
+    realm_configure(realm, lines, NULL);
+}
+
+static void stop(pid_t *server)
+{
+    if (*server > 0) {
+        kill(*server, SIGKILL);
+        (void)test_child_join(*server);
+    }
+    *server = 0;
 }
 
 void realm_stop(struct realm *realm)
 {
     char command[128];
 
-    if (realm->kdc > 0) {
-        kill(realm->kdc, SIGKILL);
-        (void)test_child_join(realm->kdc);
-    }
-    realm->kdc = 0;
+    stop(&realm->kadmind);
+    stop(&realm->kdc);
     snprintf(command, sizeof(command), "rm -rf '%s'", realm->folder);
     TEST_REQUIRE(system(command) == 0);
 }

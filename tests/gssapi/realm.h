@@ -17,11 +17,16 @@ struct realm {
     char folder[64]; /* made for this program, removed by realm_stop() */
     pid_t kdc;       /* 0: none runs */
     uint16_t port;
+    pid_t kadmind; /* 0: none runs */
+    uint16_t admin_port, password_port;
 };
 
 /** Starts it; ends the program with 77 (1 where peers are required) if there is no KDC. */
 void realm_start(struct realm *realm);
 void realm_stop(struct realm *realm);
+
+/** Starts the server of passwords too; krb5.conf names it until it is written anew. */
+void realm_start_passwords(struct realm *realm);
 
 /**
  * Writes krb5.conf anew. kdcs: lines of the realm, "kdc = 127.0.0.1:88\n"; NULL: the KDC that

@@ -30,10 +30,9 @@ static const struct {
     const char *package, *list;
     ULONG more;
 } kinds[] = {
-    {"Kerberos", NULL, ISC_REQ_MUTUAL_AUTH},
-    {"NTLM", NULL, 0},
-    {"Negotiate", "kerberos", ISC_REQ_MUTUAL_AUTH},
-    {"Negotiate", "ntlm", 0},
+    {"Kerberos", NULL, ISC_REQ_MUTUAL_AUTH},        {"NTLM", NULL, 0},
+    {"Negotiate", "kerberos", ISC_REQ_MUTUAL_AUTH}, {"Negotiate", "ntlm", 0},
+    {"Negotiate", NULL, ISC_REQ_IDENTIFY}, /* offers both; the flag only makes it no NTLM */
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

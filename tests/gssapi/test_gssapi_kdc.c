@@ -348,12 +348,46 @@ static void a_late_answer_harms_nothing(void **state)
     }
 }
 
+/* ---- the primary one ---- */
+
+/* Which knows of a change before the others do; asked once more, and only if it was not. */
+static void the_primary_kdc_has_the_last_word(void **state)
+{
+    static const char *const keys[] = {"primary_kdc", "master_kdc"};
+    char kdcs[128];
+    uint64_t asked;
+
+    (void)state;
+    fake.error = 24; /* KDC_ERR_PREAUTH_FAILED */
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        with_fake(FAKE_OLD, false, NULL);
+        snprintf(kdcs, sizeof(kdcs), "kdc = 127.0.0.1:%u\n%s = 127.0.0.1:%u\n", fake.port, keys[i],
+                 realm.port);
+        use_kdcs(kdcs, NULL);
+        assert_int_equal(alice(), SEC_I_CONTINUE_NEEDED);
+        without_fake();
+    }
+    with_fake(FAKE_OLD, false, NULL);
+    snprintf(kdcs, sizeof(kdcs), "kdc = 127.0.0.1:%u\nprimary_kdc = 127.0.0.1:%u\n", fake.port,
+             fake.port);
+    use_kdcs(kdcs, NULL);
+    assert_int_equal(alice(), SEC_E_LOGON_DENIED);
+    asked = test_counter_get(&fake.requests);
+    snprintf(kdcs, sizeof(kdcs), "kdc = 127.0.0.1:%u\n", fake.port);
+    use_kdcs(kdcs, NULL);
+    assert_int_equal(alice(), SEC_E_LOGON_DENIED);
+    assert_int_equal(test_counter_get(&fake.requests), 2 * asked); /* as often as without */
+    use_kdcs(NULL, NULL);
+    without_fake();
+}
+
 /* ---- name servers ---- */
 
-static void with_dns(struct fake_dns *dns, uint16_t kdc_port)
+static void with_dns(struct fake_dns *dns, uint16_t kdc_port, const char *uri)
 {
     static char servers[32]; /* guarded: one thread; the library keeps the address */
 
+    dns->uri = uri;
     fake_dns_start(dns, kdc_port);
     snprintf(servers, sizeof(servers), "127.0.0.1:%u", dns->port);
     osspi_dns_use_servers(servers);
@@ -365,10 +399,37 @@ static void dns_tells_where_the_kdc_is(void **state)
     struct fake_dns dns;
 
     (void)state;
-    with_dns(&dns, realm.port);
+    with_dns(&dns, realm.port, NULL);
     assert_int_equal(alice(), SEC_I_CONTINUE_NEEDED);
     assert_true(test_counter_get(&dns.requests) >= 2);
     fake_dns_stop(&dns);
+    use_kdcs(NULL, NULL);
+}
+
+/* They come before what SRV records say, unless they are not understood, or not wanted. */
+static void dns_tells_it_in_uris_too(void **state)
+{
+    static const struct {
+        const char *way, *more;
+        SECURITY_STATUS status;
+    } rows[] = {
+        {"krb5srv:m:udp:127.0.0.1", "", SEC_I_CONTINUE_NEEDED},
+        {"KRB5SRV::TCP:kdc.opensspi.test", "", SEC_I_CONTINUE_NEEDED},
+        {"krb5srv:m:kkdcp:https://127.0.0.1/KdcProxy", "", SEC_E_NO_AUTHENTICATING_AUTHORITY},
+        {"krb5srv::udp:127.0.0.1", "dns_uri_lookup = false\n", SEC_E_NO_AUTHENTICATING_AUTHORITY},
+    };
+    struct fake_dns dns;
+    char uri[80], more[80];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(uri, sizeof(uri), "%s:%u", rows[i].way, realm.port);
+        snprintf(more, sizeof(more), "dns_lookup_kdc = true\n%s", rows[i].more);
+        with_dns(&dns, 1, uri); /* where SRV points nobody is */
+        use_kdcs("", more);
+        assert_int_equal(alice(), rows[i].status);
+        fake_dns_stop(&dns);
+    }
     use_kdcs(NULL, NULL);
 }
 
@@ -379,7 +440,7 @@ static void a_silent_name_server_ends_with_the_deadline(void **state)
     struct fake_dns dns;
 
     (void)state;
-    with_dns(&dns, 0);
+    with_dns(&dns, 0, NULL);
     acquire("alice", "secret of alice");
     for (unsigned i = 0; i < MANY; i++)
         call_start(&calls[i], i % 2 ? SHORT_MS : 0);
@@ -425,6 +486,8 @@ int main(void)
         cmocka_unit_test(silence_can_be_cancelled),
         cmocka_unit_test(a_late_answer_harms_nothing),
         cmocka_unit_test(dns_tells_where_the_kdc_is),
+        cmocka_unit_test(dns_tells_it_in_uris_too),
+        cmocka_unit_test(the_primary_kdc_has_the_last_word),
         cmocka_unit_test(a_silent_name_server_ends_with_the_deadline),
     };
 

@@ -98,6 +98,32 @@ static void s4_2_every_form_of_a_user_logs_in(void **state)
     }
 }
 
+/* A name may end otherwise than the realm does: a realm without a KDC is the own one's to know. */
+static void s4_2_the_own_realm_knows_names_of_others(void **state)
+{
+    static const char *const domains[] = {"elsewhere.example", NULL};
+    SEC_WINNT_AUTH_IDENTITY_A identity;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+        pair_identity(domains[i] ? "carol" : "carol@elsewhere.example", domains[i],
+                      "secret of carol", &identity);
+        pair_establish(&pair, "Kerberos", &identity, TARGET);
+        require_client("carol\\@ELSEWHERE.EXAMPLE@" REALM_NAME);
+        pair_reset(&pair);
+        assert_int_equal(pair_talk(&pair), SEC_E_OK); /* with the ticket that there is */
+        pair_end(&pair);
+    }
+    pair_identity("carol", "elsewhere.example", "not hers", &identity);
+    assert_int_equal(pair_client(&pair, "Kerberos", &identity), SEC_E_OK);
+    assert_int_equal(pair_initialize(&pair, NULL, 0), SEC_E_LOGON_DENIED);
+    pair_end(&pair);
+    pair_identity("nobody", "elsewhere.example", "his", &identity);
+    assert_int_equal(pair_client(&pair, "Kerberos", &identity), SEC_E_OK);
+    assert_int_equal(pair_initialize(&pair, NULL, 0), SEC_E_NO_AUTHENTICATING_AUTHORITY);
+    pair_end(&pair);
+}
+
 static void s4_2_wide_and_packed_identities_log_in(void **state)
 {
     static WCHAR user[] = u"alice", domain[] = u"OPENSSPI.TEST", password[] = u"secret of alice";
@@ -600,6 +626,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(s4_2_a_password_logs_in),
         cmocka_unit_test(s4_2_every_form_of_a_user_logs_in),
+        cmocka_unit_test(s4_2_the_own_realm_knows_names_of_others),
         cmocka_unit_test(s4_2_wide_and_packed_identities_log_in),
         cmocka_unit_test(s4_2_malformed_identities_are_not_recognised),
         cmocka_unit_test(s4_2_default_credentials_are_the_users_tickets),

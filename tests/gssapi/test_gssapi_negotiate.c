@@ -320,6 +320,8 @@ static void channel_bindings_of_a_server_are_required(void **state)
         assert_int_equal(talk_bound("Negotiate", "tls-unique:1", "tls-unique:2", 0),
                          SEC_E_BAD_BINDINGS);
         assert_int_equal(talk_bound("Negotiate", NULL, "tls-unique:2", 0), SEC_E_BAD_BINDINGS);
+        assert_int_equal(talk_bound("Negotiate", NULL, "tls-unique:2", ASC_REQ_PROXY_BINDINGS),
+                         SEC_E_BAD_BINDINGS);
         assert_int_equal(talk_bound("Negotiate", "tls-unique:1", NULL, 0), SEC_E_OK);
         assert_int_equal(
             talk_bound("Negotiate", NULL, "tls-unique:2", ASC_REQ_ALLOW_MISSING_BINDINGS),

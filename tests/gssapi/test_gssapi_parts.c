@@ -5,12 +5,17 @@
  * are let through to their mechanism.
  */
 #include <sspi.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "packages/gssapi/flags.h"
 #include "packages/gssapi/identity.h"
 #include "packages/gssapi/kdc_list.h"
+#include "packages/gssapi/kdc_message.h"
+#include "packages/gssapi/kdc_uri.h"
+#include "packages/gssapi/kpasswd.h"
 #include "packages/gssapi/ntlm_guard.h"
+#include "packages/gssapi/offer.h"
 #include "packages/gssapi/status.h"
 #include "support/test_util.h"
 
@@ -44,7 +49,8 @@ static void servers_in_every_form(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(osspi_kdc_list_parse(rows[i].text, &server), rows[i].port != 0);
+        assert_int_equal(osspi_kdc_list_parse(rows[i].text, OSSPI_KDC_PORT, &server),
+                         rows[i].port != 0);
         if (rows[i].port == 0)
             continue;
         assert_string_equal(server.host, rows[i].host);
@@ -53,7 +59,7 @@ static void servers_in_every_form(void **state)
     }
     memset(long_name, 'k', sizeof(long_name) - 1);
     long_name[sizeof(long_name) - 1] = '\0';
-    assert_false(osspi_kdc_list_parse(long_name, &server));
+    assert_false(osspi_kdc_list_parse(long_name, OSSPI_KDC_PORT, &server));
 }
 
 static void flags_stand_on_one_another(void **state)
@@ -155,6 +161,57 @@ static void answers_are_looked_at(void **state)
     assert_false(osspi_ntlm_present(NULL, 0));
 }
 
+static void ntlm_clients_say_who_they_are_not(void **state)
+{
+    uint8_t first[] = "NTLMSSP\0\1\0\0\0\7\0\x10\0", last[64] = "NTLMSSP\0\3";
+
+    (void)state;
+    assert_true(osspi_ntlm_identifies(first, 16));
+    assert_false(osspi_ntlm_identifies(first, 15));
+    first[14] = 0;
+    assert_false(osspi_ntlm_identifies(first, 16));
+    assert_true(osspi_ntlm_is_anonymous(last, 64));
+    assert_false(osspi_ntlm_is_anonymous(last, 63));
+    assert_false(osspi_ntlm_is_anonymous(first, 16));
+    assert_false(osspi_ntlm_is_anonymous(NULL, 0));
+    last[12] = 1; /* a single zero for LM's response means nothing either */
+    assert_true(osspi_ntlm_is_anonymous(last, 64));
+    last[36] = 2;
+    assert_false(osspi_ntlm_is_anonymous(last, 64));
+}
+
+static void the_choice_of_a_server_is_read(void **state)
+{
+    /* [1] { [0] request-mic, [1] the mechanism, [2] a token }. */
+    static const uint8_t answer[] = "\xa1\x1b\x30\x19\xa0\x03\x0a\x01\x03\xa1\x0c\x06\x0a"
+                                    "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"
+                                    "\xa2\x04\x04\x02hi";
+    static const uint8_t krb5[] = "\xa1\x81\x0f\x30\x0d\xa1\x0b\x06\x09"
+                                  "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+    const size_t len = sizeof(answer) - 1;
+
+    (void)state;
+    assert_int_equal(osspi_offer_chosen(answer, len), OSSPI_GSS_NTLM);
+    assert_int_equal(osspi_offer_chosen(krb5, sizeof(krb5) - 1), OSSPI_GSS_KERBEROS);
+    assert_int_equal(osspi_offer_chosen(NULL, 0), 0);
+    for (size_t cut = 0; cut < len; cut++) {
+        uint8_t *copy = malloc(cut + 1); /* of its size, for the sanitizer */
+
+        memcpy(copy, answer, cut);
+        assert_int_equal(osspi_offer_chosen(copy, cut), 0);
+        free(copy);
+    }
+    for (size_t at = 0; at < len; at++) {
+        for (unsigned value = 0; value < 256; value++) {
+            uint8_t copy[sizeof(answer)];
+
+            memcpy(copy, answer, len);
+            copy[at] = (uint8_t)value;
+            assert_true(osspi_offer_chosen(copy, len) <= OSSPI_GSS_NTLM);
+        }
+    }
+}
+
 static void codes_have_their_status(void **state)
 {
     (void)state;
@@ -168,12 +225,102 @@ static void codes_have_their_status(void **state)
                      SEC_E_LOGON_DENIED);
 }
 
+static void uris_in_every_form(void **state)
+{
+    static const struct {
+        const char *text, *host;
+        uint16_t port; /* 0: refused */
+        enum osspi_kdc_transport transport;
+        bool primary;
+    } rows[] = {
+        {"krb5srv:m:udp:kdc.example.org", "kdc.example.org", 88, OSSPI_KDC_UDP, true},
+        {"krb5srv::tcp:kdc.example.org:750", "kdc.example.org", 750, OSSPI_KDC_TCP, false},
+        {"KRB5SRV:xM:UDP:[::1]:88", "::1", 88, OSSPI_KDC_UDP, true},
+        {"krb5srv:m:kkdcp:https://kdc.example.org/KdcProxy", "", 0, 0, false},
+        {"krb5srv:m:udp:", "", 0, 0, false},
+        {"krb5srv:m:udp", "", 0, 0, false},
+        {"krb5srv:m", "", 0, 0, false},
+        {"krb5srv", "", 0, 0, false},
+        {"http:m:udp:kdc", "", 0, 0, false},
+        {"krb5srv:m:udp:kdc:0", "", 0, 0, false},
+        {"", "", 0, 0, false},
+    };
+    struct osspi_kdc_uri uri;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(osspi_kdc_uri_parse(rows[i].text, OSSPI_KDC_PORT, &uri),
+                         rows[i].port != 0);
+        if (rows[i].port == 0)
+            continue;
+        assert_string_equal(uri.server.host, rows[i].host);
+        assert_int_equal(uri.server.port, rows[i].port);
+        assert_int_equal(uri.transport, rows[i].transport);
+        assert_int_equal(uri.primary, rows[i].primary);
+    }
+}
+
+static void messages_of_servers_are_told_apart(void **state)
+{
+    static const uint8_t as_rep[] = {0x6B, 2, 0x30, 0}, error[] = {0x7E, 2, 0x30, 0};
+    static const uint8_t longer[] = {0x6D, 0x81, 2, 0x30, 0}, endless[] = {0x6B, 0x80, 0, 0};
+    static const uint8_t frame[] = {0, 7, 0, 1, 0, 0, 9}, cut[] = {0, 7, 0, 1, 0, 0};
+
+    (void)state;
+    assert_true(osspi_kdc_is_answer(OSSPI_KDC_TICKETS, as_rep, sizeof(as_rep)));
+    assert_true(osspi_kdc_is_answer(OSSPI_KDC_PRIMARY, error, sizeof(error)));
+    assert_true(osspi_kdc_is_answer(OSSPI_KDC_TICKETS, longer, sizeof(longer)));
+    assert_false(osspi_kdc_is_answer(OSSPI_KDC_TICKETS, endless, sizeof(endless)));
+    for (size_t len = 0; len < sizeof(as_rep); len++)
+        assert_false(osspi_kdc_is_answer(OSSPI_KDC_TICKETS, as_rep, len));
+    assert_false(osspi_kdc_is_answer(OSSPI_KDC_TICKETS, frame, sizeof(frame)));
+    assert_true(osspi_kdc_is_answer(OSSPI_KDC_PASSWORDS, frame, sizeof(frame)));
+    assert_true(osspi_kdc_is_answer(OSSPI_KDC_PASSWORDS, error, sizeof(error)));
+    assert_false(osspi_kdc_is_answer(OSSPI_KDC_PASSWORDS, cut, sizeof(cut)));
+    assert_false(osspi_kdc_is_answer(OSSPI_KDC_PASSWORDS, as_rep, sizeof(as_rep)));
+    assert_false(osspi_kdc_is_answer(OSSPI_KDC_PASSWORDS, frame, 0));
+}
+
+/* What Windows' domain controllers put behind the code; the rest of the world has words there. */
+static void rules_of_windows_domains_are_read(void **state)
+{
+    static const uint8_t rules[32] = {0,    4, 0, 0, 0, 0,    0,    7,    0,    0,    0,
+                                      24,   0, 0, 0, 1, 0,    0,    0x22, 0x5C, 0x17, 0xD0,
+                                      0x40, 0, 0, 0, 0, 0xC9, 0x2A, 0x69, 0xC0, 0};
+    static const uint8_t words[] = "\0\4too short, and no rules in thirty";
+    struct osspi_kpasswd_answer answer;
+
+    (void)state;
+    assert_true(osspi_kpasswd_read(rules, sizeof(rules), &answer));
+    assert_int_equal(answer.code, KRB5_KPASSWD_SOFTERROR);
+    assert_true(answer.has_policy);
+    assert_int_equal(answer.min_len, 7);
+    assert_int_equal(answer.history, 24);
+    assert_int_equal(answer.properties, 1);
+    assert_true(answer.max_age == UINT64_C(0x225C17D04000));
+    assert_true(answer.min_age == UINT64_C(864000000000)); /* a day */
+    assert_true(osspi_kpasswd_read(words, 32, &answer));
+    assert_false(answer.has_policy);
+    assert_true(osspi_kpasswd_read(rules, 31, &answer));
+    assert_false(answer.has_policy);
+    assert_true(osspi_kpasswd_read(rules, 2, &answer));
+    assert_false(osspi_kpasswd_read(rules, 1, &answer));
+    assert_false(osspi_kpasswd_read(NULL, 0, &answer));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(servers_in_every_form),    cmocka_unit_test(flags_stand_on_one_another),
-        cmocka_unit_test(challenges_are_looked_at), cmocka_unit_test(answers_are_looked_at),
+        cmocka_unit_test(servers_in_every_form),
+        cmocka_unit_test(flags_stand_on_one_another),
+        cmocka_unit_test(challenges_are_looked_at),
+        cmocka_unit_test(answers_are_looked_at),
+        cmocka_unit_test(ntlm_clients_say_who_they_are_not),
+        cmocka_unit_test(the_choice_of_a_server_is_read),
         cmocka_unit_test(codes_have_their_status),
+        cmocka_unit_test(uris_in_every_form),
+        cmocka_unit_test(messages_of_servers_are_told_apart),
+        cmocka_unit_test(rules_of_windows_domains_are_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

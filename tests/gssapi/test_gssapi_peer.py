@@ -9,7 +9,6 @@ Debian's own python has the module, whatever python3 comes first. Exit code 77 w
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +16,12 @@ import tempfile
 import time
 import unittest
 
+from peer_side import (CONFIDENTIALITY, MUTUAL, REPLAY, SEQUENCE, USUAL, Ours, die_with_parent,
+                       talk)
+
 REALM = "OPENSSPI.TEST"
+DELEGATE = 0x1
+NO_ENCRYPT = 0x80000001  # SECQOP_WRAP_NO_ENCRYPT
 PASSWORD = "secret of alice"
 os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -29,22 +33,13 @@ def missing(what):
 
 try:
     import gssapi
-    from gssapi.raw import acquire_cred_with_password, set_neg_mechs
+    from gssapi.raw import ChannelBindings, acquire_cred_with_password, set_neg_mechs
 except ImportError:
     missing("python3-gssapi")
 
 KERBEROS = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2")
 SPNEGO = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
 NTLM = gssapi.OID.from_int_seq("1.3.6.1.4.1.311.2.2.10")
-
-MUTUAL, REPLAY, SEQUENCE, CONFIDENTIALITY = 0x2, 0x4, 0x8, 0x10
-USUAL = MUTUAL | REPLAY | SEQUENCE | CONFIDENTIALITY
-
-
-def die_with_parent():
-    import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
 
 class Realm:
     """A KDC on a copy of the test realm."""
@@ -94,60 +89,6 @@ class Realm:
         shutil.rmtree(self.folder)
 
 
-class Ours:
-    """The side of this library: a program that does what it is told."""
-
-    def __init__(self, *words, **environment):
-        self.process = subprocess.Popen([PROGRAM, *words], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, **environment},
-                                        preexec_fn=die_with_parent)
-        self.require(self.read(), "SEC_E_OK")
-
-    @staticmethod
-    def require(answer, *statuses):
-        if answer[0] not in statuses:
-            raise AssertionError("%s, not %s" % (answer[0], statuses))
-        return answer
-
-    def read(self):
-        words = self.process.stdout.readline().split()
-        return words[0], b"" if words[1] == "-" else bytes.fromhex(words[1]), int(words[2], 16)
-
-    def order(self, verb, *arguments):
-        text = " ".join(argument.hex() or "-" for argument in arguments)
-        self.process.stdin.write("%s %s\n" % (verb, text))
-        self.process.stdin.flush()
-        return self.read()
-
-    def leg(self, token):
-        answer = self.require(self.order("leg", token), "SEC_E_OK", "SEC_I_CONTINUE_NEEDED")
-        self.done, self.attributes = answer[0] == "SEC_E_OK", answer[2]
-        return answer[1]
-
-    def do(self, verb, *arguments):
-        return self.require(self.order(verb, *arguments), "SEC_E_OK")[1]
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        if self.process.wait(60) != 0:
-            raise AssertionError("exit %d" % self.process.returncode)
-
-
-def talk(first, second):
-    """Carries tokens to and fro; each side takes one and gives one. Returns when both are done."""
-    token = first(b"")
-    for _ in range(8):
-        token = second(token) if token else b""
-        if not token:
-            return
-        token = first(token)
-        if not token:
-            return
-    raise AssertionError("no end")
-
-
 class Peer(unittest.TestCase):
     def messages(self, ours, theirs, seals=True):
         for size in (1, 17, 60000):
@@ -161,21 +102,22 @@ class Peer(unittest.TestCase):
         wrong[-1] ^= 1
         self.assertEqual(ours.order("verify", b"text", bytes(wrong))[0], "SEC_E_MESSAGE_ALTERED")
 
-    def client(self, package, mech, flags, creds=None, **environment):
+    def client(self, package, mech, flags, creds=None, bindings=None, **environment):
         """This library's client, their server."""
-        theirs = gssapi.SecurityContext(creds=creds, usage="accept")
-        ours = Ours("initiate", package, "HTTP/server.test", "%x" % flags, **environment)
+        theirs = gssapi.SecurityContext(creds=creds, usage="accept", channel_bindings=bindings)
+        ours = Ours(PROGRAM, "initiate", package, "HTTP/server.test", "%x" % flags, **environment)
         talk(ours.leg, lambda token: theirs.step(token) or b"")
         self.assertTrue(ours.done and theirs.complete)
         self.assertEqual(theirs.mech, mech)
         return ours, theirs
 
-    def server(self, package, mech, name=None, creds=None, flags=None):
+    def server(self, package, mech, name=None, creds=None, flags=None, bindings=None,
+               **environment):
         """Their client, this library's server."""
         name = name or gssapi.Name("HTTP/server.test@" + REALM, gssapi.NameType.kerberos_principal)
-        ours = Ours("accept", package)
+        ours = Ours(PROGRAM, "accept", package, **environment)
         theirs = gssapi.SecurityContext(name=name, creds=creds, mech=mech, usage="initiate",
-                                        flags=flags)
+                                        flags=flags, channel_bindings=bindings)
         talk(lambda token: theirs.step(token or None) or b"", ours.leg)
         self.assertTrue(ours.done and theirs.complete)
         return ours, theirs
@@ -218,6 +160,63 @@ class Peer(unittest.TestCase):
         self.assertEqual(ours.do("name"), b"alice@" + REALM.encode())
         self.messages(ours, theirs)
         ours.end()
+
+    def test_signed_and_readable(self):
+        """Messages that are wrapped and not sealed."""
+        ours, theirs = self.client("Kerberos", KERBEROS, USUAL)
+        for text in (b"a", b"readable" * 1000):
+            token = ours.do("wrap", text)
+            self.assertIn(text, token)
+            opened = theirs.unwrap(token)
+            self.assertEqual((opened.message, opened.encrypted), (text, False))
+            token = theirs.wrap(text, False).message
+            self.assertEqual(ours.order("decrypt", token), ("SEC_E_OK", text, NO_ENCRYPT))
+            self.assertEqual(ours.order("decrypt", theirs.wrap(text, True).message),
+                             ("SEC_E_OK", text, 0))
+        ours.end()
+
+    def test_order(self):
+        """What comes twice, or after a gap, is noticed on both sides."""
+        ours, theirs = self.client("Kerberos", KERBEROS, USUAL)
+        first, second, third = (theirs.wrap(b"text", True).message for _ in range(3))
+        self.assertEqual(ours.order("decrypt", first)[0], "SEC_E_OK")
+        self.assertEqual(ours.order("decrypt", first)[0], "SEC_E_OUT_OF_SEQUENCE")
+        self.assertEqual(ours.order("decrypt", third)[0], "SEC_E_OUT_OF_SEQUENCE")
+        self.assertEqual(ours.order("decrypt", second)[0], "SEC_E_OUT_OF_SEQUENCE")
+        first, second = (ours.do("encrypt", b"text") for _ in range(2))
+        again = bytes(bytearray(first))  # MIT's library turns the bytes it is given around
+        self.assertEqual(theirs.unwrap(first).message, b"text")
+        with self.assertRaises(gssapi.exceptions.DuplicateTokenError):
+            theirs.unwrap(again)
+        self.assertEqual(theirs.unwrap(second).message, b"text")
+        ours.end()
+
+    def test_delegation(self):
+        ours, theirs = self.client("Kerberos", KERBEROS, USUAL | DELEGATE, PEER_USER="bob",
+                                   PEER_PASSWORD="secret of bob")
+        self.assertTrue(ours.attributes & DELEGATE)
+        self.assertEqual(str(theirs.delegated_creds.name), "bob@" + REALM)
+        ours.end()
+
+    def test_channel_bindings(self):
+        """Both sides hash the same."""
+        for package, mech in (("Kerberos", KERBEROS), ("Negotiate", KERBEROS)):
+            with self.subTest(package=package):
+                ours, _ = self.client(package, mech, USUAL, PEER_BINDINGS="of this channel",
+                                      bindings=ChannelBindings(application_data=b"of this channel"))
+                ours.end()
+                # They tell our client that they refuse, not why.
+                with self.assertRaisesRegex(AssertionError, "SEC_E_INVALID_TOKEN"):
+                    self.client(package, mech, USUAL, PEER_BINDINGS="of this channel",
+                                bindings=ChannelBindings(application_data=b"of another"))
+        for package, mech in (("Kerberos", KERBEROS), ("Negotiate", SPNEGO)):
+            with self.subTest(package=package, role="server"):
+                ours, _ = self.server(package, mech, PEER_BINDINGS="of this channel",
+                                      bindings=ChannelBindings(application_data=b"of this channel"))
+                ours.end()
+                for wrong in (ChannelBindings(application_data=b"of another"), None):
+                    with self.assertRaisesRegex(AssertionError, "SEC_E_BAD_BINDINGS"):
+                        self.server(package, mech, PEER_BINDINGS="of this channel", bindings=wrong)
 
     def ntlm_credential(self, mechs):
         name = gssapi.Name("%s\\alice" % REALM, gssapi.NameType.user)

@@ -40,10 +40,10 @@ def missing():
 
 class Browser:
     """One browser; pages are made with page(). With client=(certificate, key) it has that one to show,
-    and does so wherever it is asked, without a question to its user."""
+    and does so wherever it is asked, without a question to its user. flags are more of its own."""
 
-    def __init__(self, *roots, client=None):
-        self.roots, self.client = roots, client
+    def __init__(self, *roots, client=None, flags=()):
+        self.roots, self.client, self.flags = roots, client, flags
 
     def __enter__(self):
         self.home = tempfile.mkdtemp(prefix="sspi-chromium-")
@@ -95,7 +95,7 @@ class Browser:
         environment.update(HOME=self.home, LC_ALL="C.UTF-8")
         # The protocol's descriptors are 3 and 4, whatever ours are.
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", program(), *FLAGS,
+            ["/bin/sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", program(), *FLAGS, *self.flags,
              f"--user-data-dir={self.home}/profile", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment,
             cwd=self.home, pass_fds=[theirs_in, theirs_out], start_new_session=True)

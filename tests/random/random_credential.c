@@ -286,6 +286,24 @@ static void call_interface_w(struct random_thread *thread)
     TEST_REQUIRE(table && table->dwVersion > 0 && table->DecryptMessage);
 }
 
+/* Nobody's: a package that could ask somebody has a name first. */
+static void call_password_a(struct random_thread *thread)
+{
+    contract_require("ChangeAccountPasswordA",
+                     ChangeAccountPasswordA((LPSTR)random_package(thread), NULL, (SEC_CHAR *)"",
+                                            (SEC_CHAR *)"old", (SEC_CHAR *)"new", FALSE,
+                                            random_below(thread, 2), NULL));
+}
+
+static void call_password_w(struct random_thread *thread)
+{
+    SEC_WCHAR nothing[] = {0};
+
+    contract_require("ChangeAccountPasswordW",
+                     ChangeAccountPasswordW((LPWSTR)random_wide_package(thread), NULL, nothing,
+                                            nothing, nothing, TRUE, random_below(thread, 2), NULL));
+}
+
 static const struct random_row rows[] = {
     {"AcquireCredentialsHandleA", call_acquire_a, 2},
     {"AcquireCredentialsHandleW", call_acquire_w, 2},
@@ -299,6 +317,8 @@ static const struct random_row rows[] = {
     {"QueryCredentialsAttributesExW", call_query_ex_w, 4},
     {"SetCredentialsAttributesA", call_set_a, 2},
     {"SetCredentialsAttributesW", call_set_w, 2},
+    {"ChangeAccountPasswordA", call_password_a, 1},
+    {"ChangeAccountPasswordW", call_password_w, 1},
     {"EnumerateSecurityPackagesA", call_enumerate_a, 1},
     {"EnumerateSecurityPackagesW", call_enumerate_w, 1},
     {"QuerySecurityPackageInfoA", call_package_a, 1},

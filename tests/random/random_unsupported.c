@@ -21,8 +21,6 @@
 #function, call_##function, 1 \
     }
 
-REFUSED(ChangeAccountPasswordA, NULL, NULL, NULL, NULL, NULL, FALSE, 0, NULL);
-REFUSED(ChangeAccountPasswordW, NULL, NULL, NULL, NULL, NULL, FALSE, 0, NULL);
 REFUSED(AddSecurityPackageA, NULL, NULL);
 REFUSED(AddSecurityPackageW, NULL, NULL);
 REFUSED(DeleteSecurityPackageA, NULL);
@@ -83,8 +81,6 @@ static void call_SslFreeCertificate(struct random_thread *thread)
 }
 
 static const struct random_row rows[] = {
-    ROW(ChangeAccountPasswordA),
-    ROW(ChangeAccountPasswordW),
     ROW(AddSecurityPackageA),
     ROW(AddSecurityPackageW),
     ROW(DeleteSecurityPackageA),

@@ -214,6 +214,12 @@ pid_t test_child_fork(int (*function)(void *data), void *data)
     return child;
 }
 
+int test_child_nothing(void *data)
+{
+    (void)data;
+    return 0;
+}
+
 /* The state letter of a thread, which stands behind its name in parentheses; 'S' if it is gone. */
 static char state_of_thread(const char *id)
 {

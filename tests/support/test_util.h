@@ -172,6 +172,14 @@ pid_t test_child_fork(int (*function)(void *data), void *data);
  * are inside it: the sanitizers' allocators. */
 void test_await_quiet(void);
 
+/** May a child that was forked beside busy threads allocate? The C library holds its allocator's
+ * locks over a fork. A sanitizer of today does not: the child waits for ever for a thread that was
+ * inside malloc. There only the parent's side of such a fork can be watched. */
+#define TEST_BUSY_FORKS (!TEST_SANITIZED)
+
+/** What a child does that must not allocate; for test_child_fork(). */
+int test_child_nothing(void *data);
+
 /* ---- memory that must not be touched ---- */
 
 /** Whole pages, zeroed; at least size bytes. */

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
-/* Another name that Windows sources use for LUID, UNICODE_STRING and NTSTATUS. */
-#include "../osspi_status.h"
+/* Another name that Windows sources use for ntsecapi.h. */
+#include "ntsecapi.h"

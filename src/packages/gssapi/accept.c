@@ -12,6 +12,7 @@
 #include "packages/gssapi/flags.h"
 #include "packages/gssapi/leg.h"
 #include "packages/gssapi/ntlm_guard.h"
+#include "packages/gssapi/ntlm_short.h"
 #include "packages/gssapi/status.h"
 
 static SECURITY_STATUS import_acceptor(const struct osspi_gss_credential *data,
@@ -21,7 +22,7 @@ static SECURITY_STATUS import_acceptor(const struct osspi_gss_credential *data,
     OM_uint32 minor;
 
     *ret_name = GSS_C_NO_NAME;
-    if (!data->acceptor)
+    if (!data->acceptor || data->keys) /* keys that the program brings are that principal's */
         return SEC_E_OK;
     text.length = strlen(data->acceptor);
     return gss_import_name(&minor, &text, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, ret_name) ==
@@ -82,6 +83,8 @@ static SECURITY_STATUS acquire(struct osspi_context *context,
     struct osspi_gss_context *gc = osspi_gss(context);
     const gss_OID mechanism = choose_mechanism(data, token);
     gss_OID_set_desc mechanisms = {1, mechanism};
+    gss_key_value_element_desc element = {"keytab", data->keys_name};
+    const gss_key_value_set_desc store = {1, &element};
     gss_name_t name;
     OM_uint32 major, minor = 0, unused;
     SECURITY_STATUS status = import_acceptor(data, &name);
@@ -89,7 +92,8 @@ static SECURITY_STATUS acquire(struct osspi_context *context,
     if (status != SEC_E_OK)
         return status;
     major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms, GSS_C_ACCEPT,
-                                  GSS_C_NO_CRED_STORE, &gc->credential, NULL, NULL);
+                                  data->keys ? &store : GSS_C_NO_CRED_STORE, &gc->credential, NULL,
+                                  NULL);
     (void)gss_release_name(&unused, &name);
     if (major == GSS_S_COMPLETE && mechanism == &osspi_gss_oid_spnego)
         major = offer(gc, data, &minor);
@@ -117,9 +121,23 @@ static SECURITY_STATUS complete(struct osspi_context *context, struct osspi_leg 
         status = check_bindings(gc, leg, bound);
     if (status != SEC_E_OK)
         return status;
+    if (gc->mechanism == OSSPI_GSS_NTLM && gc->ntlm_identifies)
+        gc->flags |= GSS_C_IDENTIFY_FLAG;
     gc->granted = osspi_flags_asc(gc->flags, leg->flags, gc->mechanism);
     atomic_store_explicit(&gc->established, true, memory_order_release);
     return SEC_E_OK;
+}
+
+/* What the client hands over; not all mechanisms tell it with the last leg. */
+static void keep_delegated(struct osspi_gss_context *gc, gss_cred_id_t delegated)
+{
+    OM_uint32 unused;
+
+    if (delegated == GSS_C_NO_CREDENTIAL)
+        return;
+    if (gc->delegated != GSS_C_NO_CREDENTIAL)
+        (void)gss_release_cred(&unused, &gc->delegated);
+    gc->delegated = delegated;
 }
 
 static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *leg,
@@ -128,18 +146,27 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     struct osspi_gss_context *gc = osspi_gss(context);
     const struct osspi_gss_credential *data = osspi_gss_credential(leg->credential);
     OM_uint32 flags = 0, lifetime = GSS_C_INDEFINITE, major, minor = 0;
+    gss_cred_id_t delegated = GSS_C_NO_CREDENTIAL;
     SECURITY_STATUS status = SEC_E_OK;
+    void *lengthened osspi_auto(osspi_freep) = NULL;
+    gss_buffer_desc token = input->token;
+    size_t lengthened_len;
     bool first;
 
     OSSPI_FOREIGN_SLOW; /* NTLM may ask winbind */
     OSSPI_GSS_CALL;
     if (gc->credential == GSS_C_NO_CREDENTIAL)
         status = acquire(context, data, &input->token);
+    if (status == SEC_E_OK)
+        status = osspi_ntlm_lengthen(token.value, token.length, &lengthened, &lengthened_len);
     if (status != SEC_E_OK)
         return status;
-    major = gss_accept_sec_context(&minor, &gc->gss, gc->credential, &input->token,
+    if (lengthened)
+        token = (gss_buffer_desc){lengthened_len, lengthened};
+    major = gss_accept_sec_context(&minor, &gc->gss, gc->credential, &token,
                                    osspi_gss_bindings(input), NULL, NULL, &gc->token, &flags,
-                                   &lifetime, NULL);
+                                   &lifetime, &delegated);
+    keep_delegated(gc, delegated);
     first = !gc->begun;
     gc->begun = true;
     if (major == GSS_S_COMPLETE)
@@ -179,6 +206,9 @@ SECURITY_STATUS osspi_gss_accept(struct osspi_context *context, struct osspi_leg
         return SEC_E_INVALID_TOKEN;
     if (leg->flags & ASC_REQ_DATAGRAM)
         return SEC_E_UNSUPPORTED_FUNCTION;
+    if (osspi_ntlm_is_anonymous(input.token.value, input.token.length))
+        return osspi_gss_fail(gc, leg, SEC_E_LOGON_DENIED); /* the mechanism has no null sessions */
+    gc->ntlm_identifies |= osspi_ntlm_identifies(input.token.value, input.token.length);
     if ((gc->begun && input.token.length == 0) ||
         !osspi_ntlm_acceptable(input.token.value, input.token.length, gc->ntlm_agreed))
         return osspi_gss_fail(gc, leg, SEC_E_INVALID_TOKEN);

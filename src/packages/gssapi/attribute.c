@@ -2,12 +2,15 @@
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
  * QueryContextAttributes. What is read here is constant once the context is established; before
- * that nothing is known, and the answer is SEC_E_INVALID_HANDLE, as for EncryptMessage.
+ * that only Negotiate's own status is known, and the answer is SEC_E_INVALID_HANDLE, as for
+ * EncryptMessage.
  */
+#include <opensspi.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "packages/gssapi/context.h"
+#include "packages/gssapi/pac.h"
 #include "packages/gssapi/status.h"
 #include "packages/registry.h"
 
@@ -227,19 +230,86 @@ static SECURITY_STATUS last_token(struct osspi_gss_context *gc, void *buffer)
     return SEC_E_OK;
 }
 
-static SECURITY_STATUS never(struct osspi_gss_context *gc, void *buffer)
+/* ---- what the client's domain says ---- */
+
+/* A FILETIME of a PAC, as SSPI has it. */
+static LONGLONG local_time(uint64_t ticks)
 {
-    (void)gc;
+    const uint64_t second = 10000000, from_1601_to_1970 = UINT64_C(11644473600);
+
+    if (ticks >= OSSPI_FILETIME_NEVER)
+        return (LONGLONG)OSSPI_FILETIME_NEVER;
+    return (LONGLONG)osspi_local_filetime_from_unix((int64_t)(ticks / second) -
+                                                    (int64_t)from_1601_to_1970);
+}
+
+static void read_times(const struct osspi_gss_context *gc, struct osspi_pac_times *times)
+{
+    if (!gc->pac || !osspi_pac_times(gc->pac, gc->pac_len, times))
+        *times = (struct osspi_pac_times){OSSPI_FILETIME_NEVER, OSSPI_FILETIME_NEVER};
+}
+
+static SECURITY_STATUS password_expiry(struct osspi_gss_context *gc, void *buffer)
+{
+    struct osspi_pac_times times;
+
+    read_times(gc, &times);
     ((SecPkgContext_PasswordExpiry *)buffer)->tsPasswordExpires.QuadPart =
-        (LONGLONG)OSSPI_FILETIME_NEVER;
+        local_time(times.must_change);
     return SEC_E_OK;
 }
 
-static const struct {
+static SECURITY_STATUS logoff_time(struct osspi_gss_context *gc, void *buffer)
+{
+    struct osspi_pac_times times;
+
+    read_times(gc, &times);
+    ((SecPkgContext_LogoffTime *)buffer)->tsLogoffTime.QuadPart = local_time(times.logoff);
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS authorization(struct osspi_gss_context *gc, void *buffer)
+{
+    OsspiContextAuthorization *answer = buffer;
+
+    if (!gc->pac)
+        return SEC_E_NO_CREDENTIALS;
+    return osspi_pac_describe(gc->pac, gc->pac_len, &answer->authorization);
+}
+
+/* Who has been authenticated: the client, by the name that NAMES has. */
+static SECURITY_STATUS authentication_id(struct osspi_gss_context *gc, void *buffer)
+{
+    SecPkgContext_AuthzID *id = buffer;
+
+    if (!gc->client_name)
+        return SEC_E_NO_CREDENTIALS;
+    id->AuthzIDLength = (ULONG)strlen(gc->client_name);
+    return give(gc->client_name, &id->AuthzID);
+}
+
+/* ---- Negotiate ---- */
+
+static SECURITY_STATUS nego_packages(struct osspi_gss_context *gc, void *buffer)
+{
+    ((SecPkgContext_NegoPackageInfo *)buffer)->PackageMask = gc->missing;
+    return SEC_E_OK;
+}
+
+static SECURITY_STATUS nego_status(struct osspi_gss_context *gc, void *buffer)
+{
+    ((SecPkgContext_NegoStatus *)buffer)->LastStatus =
+        (ULONG)atomic_load_explicit(&gc->kerberos_failed, memory_order_relaxed);
+    return SEC_E_OK;
+}
+
+struct answer {
     uint32_t attribute;
     uint32_t size;
-    SECURITY_STATUS (*answer)(struct osspi_gss_context *gc, void *buffer);
-} answers[] = {
+    SECURITY_STATUS (*give)(struct osspi_gss_context *gc, void *buffer);
+};
+
+static const struct answer answers[] = {
     {SECPKG_ATTR_SIZES, sizeof(SecPkgContext_Sizes), sizes},
     {SECPKG_ATTR_NAMES, sizeof(SecPkgContext_NamesA), names},
     {SECPKG_ATTR_NATIVE_NAMES, sizeof(SecPkgContext_NativeNamesA), native_names},
@@ -251,28 +321,42 @@ static const struct {
     {SECPKG_ATTR_CLIENT_SPECIFIED_TARGET, sizeof(SecPkgContext_ClientSpecifiedTarget),
      specified_target},
     {SECPKG_ATTR_LAST_CLIENT_TOKEN_STATUS, sizeof(SecPkgContext_LastClientTokenStatus), last_token},
-    {SECPKG_ATTR_PASSWORD_EXPIRY, sizeof(SecPkgContext_PasswordExpiry), never},
-    {SECPKG_ATTR_LOGOFF_TIME, sizeof(SecPkgContext_LogoffTime), never},
+    {SECPKG_ATTR_PASSWORD_EXPIRY, sizeof(SecPkgContext_PasswordExpiry), password_expiry},
+    {SECPKG_ATTR_LOGOFF_TIME, sizeof(SecPkgContext_LogoffTime), logoff_time},
+    {SECPKG_ATTR_AUTHENTICATION_ID, sizeof(SecPkgContext_AuthzID), authentication_id},
+    {OSSPI_ATTR_AUTHORIZATION, sizeof(OsspiContextAuthorization), authorization},
 };
 
-_Static_assert(sizeof(SecPkgContext_LogoffTime) == sizeof(SecPkgContext_PasswordExpiry),
-               "one answer for both");
+/* Of Negotiate alone; the second also while legs go on. */
+static const struct answer nego_answers[] = {
+    {SECPKG_ATTR_NEGO_PKG_INFO, sizeof(SecPkgContext_NegoPackageInfo), nego_packages},
+    {SECPKG_ATTR_NEGO_STATUS, sizeof(SecPkgContext_NegoStatus), nego_status},
+};
+
+static const struct answer *find(const struct answer *list, size_t count, uint32_t attribute)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].attribute == attribute)
+            return &list[i];
+    }
+    return NULL;
+}
 
 SECURITY_STATUS osspi_gss_query(struct osspi_context *context, uint32_t attribute, void *buffer,
                                 size_t size)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
+    const struct answer *answer = find(answers, OSSPI_COUNT_OF(answers), attribute);
 
-    for (size_t i = 0; i < OSSPI_COUNT_OF(answers); i++) {
-        if (answers[i].attribute != attribute)
-            continue;
-        if (!osspi_gss_established(gc))
-            return SEC_E_INVALID_HANDLE;
-        if (context->epoch != osspi_fork_epoch())
-            return SEC_E_CONTEXT_EXPIRED;
-        if (size < answers[i].size)
-            return SEC_E_BUFFER_TOO_SMALL;
-        return answers[i].answer(gc, buffer);
-    }
-    return SEC_E_UNSUPPORTED_FUNCTION;
+    if (!answer && context->package == osspi_package_find(NEGOSSP_NAME_A))
+        answer = find(nego_answers, OSSPI_COUNT_OF(nego_answers), attribute);
+    if (!answer)
+        return SEC_E_UNSUPPORTED_FUNCTION;
+    if (!osspi_gss_established(gc) && attribute != SECPKG_ATTR_NEGO_STATUS)
+        return SEC_E_INVALID_HANDLE;
+    if (context->epoch != osspi_fork_epoch())
+        return SEC_E_CONTEXT_EXPIRED;
+    if (size < answer->size)
+        return SEC_E_BUFFER_TOO_SMALL;
+    return answer->give(gc, buffer);
 }

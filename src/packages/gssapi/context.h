@@ -23,14 +23,22 @@ struct osspi_gss_context {
     gss_name_t target;        /* client */
     char *cache, *server;     /* client of Kerberos; see login.h */
     unsigned choice;          /* client: OSSPI_GSS_KERBEROS or _NTLM */
+    bool bare;                /* client: see osspi_gss_go_bare() */
+    gss_name_t ntlm_target;   /* client that offers both: the name if NTLM is chosen; offer.h */
+    char *ntlm_user;          /* and who it will be then */
     uint32_t ntlm_agreed;     /* server: flags of its challenge; see ntlm_guard.h */
+    bool ntlm_identifies;     /* server: the client wants to be known, not acted for */
     bool begun;               /* GSSAPI has seen a leg */
-    bool failed;              /* and will see no more */
-    SECURITY_STATUS held;     /* of a leg whose token did not fit, with the token */
+    /* client of Negotiate: why it is not Kerberos, else SEC_E_OK; read by queries too */
+    _Atomic SECURITY_STATUS kerberos_failed;
+    bool failed;          /* and will see no more */
+    SECURITY_STATUS held; /* of a leg whose token did not fit, with the token */
     gss_buffer_desc token;
 
-    struct osspi_lock lock; /* guards gss once it is established */
+    struct osspi_lock lock; /* guards the next three once it is established */
     gss_ctx_id_t gss;
+    gss_cred_id_t delegated;             /* server: what the client has handed over */
+    struct osspi_token *token_of_client; /* server: made when it is asked for; see token.h */
 
     struct osspi_lock lane_lock; /* guards lane_class */
     char lane_class[OSSPI_CLASS_NAME_SIZE];
@@ -45,6 +53,9 @@ struct osspi_gss_context {
     int64_t since, until;              /* seconds since 1970; INT64_MAX: no end */
     ULONG signature, trailer, padding; /* sizes of messages */
     char *client_name, *server_name;   /* or NULL */
+    uint32_t missing;                  /* SECPKG_ATTR_NEGO_INFO_FLAG_: what could not be chosen */
+    uint8_t *pac;                      /* server of Kerberos, or NULL; see pac.h */
+    size_t pac_len;
 };
 
 static inline struct osspi_gss_context *osspi_gss(struct osspi_context *context)

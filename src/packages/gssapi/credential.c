@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "packages/gssapi/principal.h"
+#include "packages/gssapi/server_key.h"
 #include "packages/gssapi/session.h"
 #include "packages/gssapi/source.h"
 #include "packages/gssapi/status.h"
@@ -52,9 +53,10 @@ static SECURITY_STATUS acquire_outbound(struct osspi_gss_credential *data, unsig
 {
     SECURITY_STATUS status = SEC_E_NO_CREDENTIALS;
 
-    if (is_other_session(args) && !osspi_gss_is_named(data)) {
+    if ((args->caller || is_other_session(args)) && !osspi_gss_is_named(data)) {
         if (wanted & OSSPI_GSS_KERBEROS)
-            status = osspi_source_session(data, k5, args);
+            status = args->caller ? osspi_source_client(data, k5, args)
+                                  : osspi_source_session(data, k5, args);
         if (status == SEC_E_OK)
             data->outbound = OSSPI_GSS_KERBEROS;
         return status;
@@ -78,18 +80,6 @@ static SECURITY_STATUS acquire_outbound(struct osspi_gss_credential *data, unsig
 
 /* ---- servers ---- */
 
-static bool keytab_has_keys(krb5_context k5)
-{
-    krb5_keytab keytab = NULL;
-    bool has;
-
-    OSSPI_GSS_CALL;
-    has = krb5_kt_default(k5, &keytab) == 0 && krb5_kt_have_content(k5, keytab) == 0;
-    if (keytab)
-        (void)krb5_kt_close(k5, keytab);
-    return has;
-}
-
 /* What the caller names: in the form of a principal. */
 static SECURITY_STATUS set_acceptor(struct osspi_gss_credential *data, krb5_context k5,
                                     const char *name)
@@ -108,7 +98,7 @@ static SECURITY_STATUS set_acceptor(struct osspi_gss_credential *data, krb5_cont
         krb5_free_unparsed_name(k5, text);
     }
     krb5_free_principal(k5, principal);
-    if (code != 0)
+    if (code != 0 && code != ENOMEM)
         return SEC_E_UNKNOWN_CREDENTIALS;
     return data->acceptor ? SEC_E_OK : SEC_E_INSUFFICIENT_MEMORY;
 }
@@ -118,7 +108,7 @@ static SECURITY_STATUS acquire_inbound(struct osspi_gss_credential *data, unsign
 {
     SECURITY_STATUS status = SEC_E_OK;
 
-    if (wanted & OSSPI_GSS_KERBEROS && keytab_has_keys(k5))
+    if (wanted & OSSPI_GSS_KERBEROS && (data->keys || osspi_server_key_in_keytab(k5)))
         data->inbound |= OSSPI_GSS_KERBEROS;
     if (wanted & OSSPI_GSS_NTLM && osspi_gss_has_ntlm())
         data->inbound |= OSSPI_GSS_NTLM;
@@ -139,20 +129,30 @@ static SECURITY_STATUS check(const struct osspi_gss_credential *data,
     if (args->use & SECPKG_CRED_AUTOLOGON_RESTRICTED && args->use & SECPKG_CRED_OUTBOUND &&
         !osspi_gss_is_named(data))
         return SEC_E_NO_CREDENTIALS;
+    /* No mechanism can be nobody; and the default user is not meant. */
+    if (args->use & SECPKG_CRED_OUTBOUND && data->identity && data->identity->nobody)
+        return SEC_E_NO_CREDENTIALS;
     if (!osspi_session_user(args->logon_id, &user) || !osspi_session_allowed(user))
         return SEC_E_NOT_OWNER;
+    if (args->caller && args->logon_id)
+        return SEC_E_NOT_OWNER; /* a client who is impersonated has no say over sessions */
     return SEC_E_OK;
+}
+
+/* A package list is Negotiate's business; the others are what they are. */
+static unsigned wanted_of(const struct osspi_gss_credential *data)
+{
+    const bool listed = data->identity && data->facts->negotiates;
+
+    return data->facts->mechanisms & (listed ? data->identity->mechanisms : OSSPI_GSS_BOTH);
 }
 
 static SECURITY_STATUS acquire_all(struct osspi_gss_credential *data, struct osspi_acquire *args)
 {
     krb5_context k5 osspi_auto(free_k5) = NULL;
-    unsigned wanted = data->facts->mechanisms;
+    const unsigned wanted = wanted_of(data);
     SECURITY_STATUS status = SEC_E_OK;
 
-    /* A package list is Negotiate's business; the others are what they are. */
-    if (data->identity && data->facts->negotiates)
-        wanted &= data->identity->mechanisms;
     {
         OSSPI_GSS_CALL;
         if (krb5_init_context(&k5) != 0)
@@ -177,6 +177,9 @@ SECURITY_STATUS osspi_gss_acquire(const struct osspi_gss_facts *facts,
         args->auth = NULL;
     }
     status = check(data, args);
+    if (status == SEC_E_OK && args->lane == OSSPI_LANE_CPU && args->use & SECPKG_CRED_INBOUND &&
+        wanted_of(data) & OSSPI_GSS_KERBEROS)
+        status = osspi_server_key_ask(data, args);
     if (status != SEC_E_OK)
         return status;
     if (args->lane == OSSPI_LANE_CPU && args->use & SECPKG_CRED_OUTBOUND &&
@@ -203,6 +206,7 @@ void osspi_gss_clear_credential(struct osspi_credential *credential)
 
     if (data->store)
         destroy_cache(data->store);
+    osspi_server_key_clear(data);
     osspi_gss_capture_free(data->identity);
     osspi_free(data->client);
     osspi_free(data->source_name);

@@ -51,6 +51,8 @@ struct osspi_gss_credential {
     char *source_name;                   /* of cache or keytab */
     char *store;                         /* name of the cache in memory, "MEMORY:..." */
     char *acceptor;                      /* principal that clients have to name, or NULL: any */
+    krb5_keytab keys;                    /* that the program has brought, or NULL; server_key.h */
+    char *keys_name;                     /* its name, "MEMORY:..." */
     const char *acquire_class;           /* of the blocking lane, while it is acquired */
 };
 

@@ -23,6 +23,7 @@
 #define TIMEOUT_MS   2000 /* of the first try */
 #define TRIES        3
 #define MAX_SERVICES 16u
+#define TYPE_URI     256 /* RFC 7553 */
 
 struct watched {
     int fd;
@@ -41,6 +42,11 @@ struct address_question {
 
 struct service_question {
     osspi_dns_service_fn *answer;
+    void *data;
+};
+
+struct uri_question {
+    osspi_dns_uri_fn *answer;
     void *data;
 };
 
@@ -266,4 +272,53 @@ void osspi_dns_services(struct osspi_dns *dns, const char *name, osspi_dns_servi
     }
     *question = (struct service_question){answer, data};
     ares_query(dns->channel, name, ns_c_in, ns_t_srv, take_services, question);
+}
+
+static int uri_by_priority(const void *a, const void *b)
+{
+    const struct ares_uri_reply *const *left = a, *const *right = b;
+
+    if ((*left)->priority != (*right)->priority)
+        return (*left)->priority < (*right)->priority ? -1 : 1;
+    return (*left)->weight > (*right)->weight ? -1 : (*left)->weight < (*right)->weight;
+}
+
+static void give_uris(const struct uri_question *question, struct ares_uri_reply *list)
+{
+    const struct ares_uri_reply *sorted[MAX_SERVICES];
+    size_t count = 0;
+
+    for (const struct ares_uri_reply *at = list; at && count < MAX_SERVICES; at = at->next)
+        sorted[count++] = at;
+    qsort(sorted, count, sizeof(sorted[0]), uri_by_priority);
+    for (size_t i = 0; i < count; i++)
+        question->answer(question->data, sorted[i]->uri, true);
+}
+
+static void take_uris(void *data, int status, int timeouts, unsigned char *bytes, int len)
+{
+    struct uri_question *question = data;
+    struct ares_uri_reply *list = NULL;
+
+    (void)timeouts;
+    if (status == ARES_SUCCESS)
+        status = ares_parse_uri_reply(bytes, len, &list);
+    if (status == ARES_SUCCESS)
+        give_uris(question, list);
+    question->answer(question->data, NULL, is_answer(status));
+    if (list)
+        ares_free_data(list);
+    osspi_free(question);
+}
+
+void osspi_dns_uris(struct osspi_dns *dns, const char *name, osspi_dns_uri_fn *answer, void *data)
+{
+    struct uri_question *question = osspi_alloc(sizeof(*question));
+
+    if (!question) {
+        answer(data, NULL, false);
+        return;
+    }
+    *question = (struct uri_question){answer, data};
+    ares_query(dns->channel, name, ns_c_in, TYPE_URI, take_uris, question);
 }

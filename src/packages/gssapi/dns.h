@@ -34,6 +34,9 @@ typedef void osspi_dns_address_fn(void *data, const union osspi_address *address
 /** One server of a service, in the order of their priorities; then one with NULL, as above. */
 typedef void osspi_dns_service_fn(void *data, const char *host, uint16_t port, bool found);
 
+/** One URI record of a name, in the order of their priorities; then one with NULL, as above. */
+typedef void osspi_dns_uri_fn(void *data, const char *uri, bool found);
+
 /** NULL: no memory, or no resolver to be had. */
 struct osspi_dns *osspi_dns_new(void);
 void osspi_dns_free(struct osspi_dns *dns); /* NULL-safe */
@@ -45,6 +48,9 @@ void osspi_dns_addresses(struct osspi_dns *dns, const char *host, uint16_t port,
 /** Asks for SRV records (RFC 2782), "_kerberos._udp.EXAMPLE.ORG". */
 void osspi_dns_services(struct osspi_dns *dns, const char *name, osspi_dns_service_fn *answer,
                         void *data);
+
+/** Asks for URI records (RFC 7553), "_kerberos.EXAMPLE.ORG". */
+void osspi_dns_uris(struct osspi_dns *dns, const char *name, osspi_dns_uri_fn *answer, void *data);
 
 /** What to watch, at most size entries; the number of them. */
 size_t osspi_dns_watch(const struct osspi_dns *dns, struct pollfd *entries, size_t size);

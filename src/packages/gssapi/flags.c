@@ -54,8 +54,10 @@ OM_uint32 osspi_flags_true(OM_uint32 flags, unsigned mechanism, bool client)
 {
     if (mechanism != OSSPI_GSS_NTLM)
         return flags;
-    /* NTLM proves no server and delegates nothing, whatever the mechanism says. */
-    flags &= ~(OM_uint32)(GSS_C_MUTUAL_FLAG | GSS_C_DELEG_FLAG | GSS_C_DCE_STYLE);
+    /* NTLM proves no server, delegates nothing and says nothing of errors, whatever the mechanism
+     * says. */
+    flags &= ~(OM_uint32)(GSS_C_MUTUAL_FLAG | GSS_C_DELEG_FLAG | GSS_C_DCE_STYLE |
+                          GSS_C_EXTENDED_ERROR_FLAG);
     /* A server's messages are numbered as soon as they are signed; it only does not say so. */
     if (!client && flags & (GSS_C_INTEG_FLAG | GSS_C_CONF_FLAG))
         flags |= GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG;
@@ -77,8 +79,12 @@ uint64_t osspi_flags_isc(OM_uint32 flags, uint64_t requested, unsigned mechanism
 
 uint64_t osspi_flags_asc(OM_uint32 flags, uint64_t requested, unsigned mechanism)
 {
-    uint64_t granted = requested & ASC_REQ_CONNECTION;
+    /* Nothing here tells a computer's account from a person's: both are let in. */
+    uint64_t granted = requested & (ASC_REQ_CONNECTION | ASC_REQ_ALLOW_NON_USER_LOGONS);
 
+    _Static_assert(ASC_REQ_CONNECTION == ASC_RET_CONNECTION &&
+                       ASC_REQ_ALLOW_NON_USER_LOGONS == ASC_RET_ALLOW_NON_USER_LOGONS,
+                   "the same bits");
     for (size_t i = 0; i < OSSPI_COUNT_OF(pairs); i++) {
         if (flags & pairs[i].gss)
             granted |= pairs[i].asc_ret;

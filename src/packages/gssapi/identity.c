@@ -99,6 +99,12 @@ void osspi_gss_capture_free(void *captured)
     osspi_free(identity);
 }
 
+/* There, and empty. */
+static bool is_empty(const char *text)
+{
+    return text && text[0] == '\0';
+}
+
 static SECURITY_STATUS copy(const struct osspi_auth_view *view, struct osspi_gss_identity *identity)
 {
     char *packages osspi_auto(osspi_freep) = NULL;
@@ -113,6 +119,10 @@ static SECURITY_STATUS copy(const struct osspi_auth_view *view, struct osspi_gss
         status = take(&view->password, MAX_UNITS, &identity->password);
     if (status == SEC_E_OK)
         status = take(&view->packages, MAX_LIST, &packages);
+    if (status == SEC_E_OK && identity->user && strncmp(identity->user, "@@", 2) == 0)
+        return SEC_E_UNKNOWN_CREDENTIALS;
+    identity->nobody = is_empty(identity->user) && is_empty(identity->password) &&
+                       (!identity->domain || is_empty(identity->domain));
     identity->mechanisms = OSSPI_GSS_BOTH;
     if (status == SEC_E_OK && packages)
         read_packages(packages, identity);

@@ -22,10 +22,12 @@ struct osspi_gss_identity {
     char *password;      /* wiped when freed */
     unsigned mechanisms; /* what its package list leaves */
     bool listed;         /* it has a package list that names packages, not only excludes some */
+    bool nobody;         /* user and password are there, and empty: a null session */
 };
 
 /** A package's capture_auth slot. SEC_E_UNKNOWN_CREDENTIALS: malformed, encrypted by somebody else,
- * longer than 256 characters, or credentials of a kind that is no password. */
+ * longer than 256 characters, or credentials of a kind that is no password: certificates, be they
+ * packed or marshalled into the user's name ("@@B...", CredMarshalCredential). */
 SECURITY_STATUS osspi_gss_capture(const void *auth, bool encoding_wide, void **ret_captured);
 void osspi_gss_capture_free(void *captured); /* NULL-safe */
 

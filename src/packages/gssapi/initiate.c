@@ -10,6 +10,7 @@
 #include "packages/gssapi/flags.h"
 #include "packages/gssapi/leg.h"
 #include "packages/gssapi/ntlm_guard.h"
+#include "packages/gssapi/offer.h"
 #include "packages/gssapi/status.h"
 
 /* One call of GSSAPI, with the token it was given. */
@@ -19,18 +20,24 @@ static OM_uint32 step(struct osspi_context *context, const struct osspi_leg *leg
 {
     struct osspi_gss_context *gc = osspi_gss(context);
     const struct osspi_gss_credential *data = osspi_gss_credential(context->credential);
+    const gss_OID mechanism = osspi_gss_client_mechanism(gc, data);
     OM_uint32 minor = 0;
     const OM_uint32 major = gss_init_sec_context(
-        &minor, gc->credential, &gc->gss, gc->target, data->facts->mechanism,
-        osspi_flags_request(leg->flags), GSS_C_INDEFINITE, osspi_gss_bindings(input),
+        &minor, gc->credential, &gc->gss, gc->target, mechanism, osspi_flags_request(leg->flags),
+        GSS_C_INDEFINITE, osspi_gss_bindings(input),
         input->token.length > 0 ? &input->token : GSS_C_NO_BUFFER, NULL, &gc->token, ret_flags,
         ret_lifetime);
 
     if (GSS_ERROR(major)) {
-        osspi_gss_detail(context, "gss_init_sec_context", major, minor, data->facts->mechanism);
+        osspi_gss_detail(context, "gss_init_sec_context", major, minor, mechanism);
         *ret_status = osspi_gss_status_leg(major, minor, true, SEC_E_INVALID_TOKEN);
     }
     return major;
+}
+
+void osspi_gss_go_bare(struct osspi_context *context)
+{
+    osspi_gss(context)->bare = true;
 }
 
 static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *leg,
@@ -72,7 +79,8 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
         return osspi_gss_give_token(gc, leg, gc->held);
     if (osspi_gss_established(gc) || gc->failed)
         return SEC_E_INVALID_TOKEN; /* there is nothing more to be said */
-    if (leg->flags & ISC_REQ_DATAGRAM)
+    /* No mechanism can; and who wants to be nobody is not to be named. */
+    if (leg->flags & (ISC_REQ_DATAGRAM | ISC_REQ_NULL_SESSION))
         return SEC_E_UNSUPPORTED_FUNCTION;
     /* gss-ntlmssp takes it for granted that there is an answer. */
     if ((gc->begun && input.token.length == 0) ||
@@ -83,6 +91,7 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
         if (status != SEC_E_OK)
             return status;
     }
+    osspi_offer_follow(gc, &input.token);
     status = go_on(context, leg, &input);
     osspi_gss_lane_note(gc, ""); /* the next leg does not wait for what this one waited for */
     return status < 0 ? osspi_gss_fail(gc, leg, status) : osspi_gss_give_token(gc, leg, status);

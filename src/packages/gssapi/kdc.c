@@ -11,141 +11,161 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
+#include "base/lock.h"
+#include "base/memory.h"
 #include "base/wait.h"
-#include "packages/gssapi/foreign.h"
-#include "packages/gssapi/kdc_find.h"
+#include "packages/gssapi/kdc_message.h"
 
-#define SECOND_NS    UINT64_C(1000000000)
-#define NEXT_NS      SECOND_NS        /* patience with one server before the next is tried too */
-#define RESEND_NS    SECOND_NS        /* of a datagram; doubles each time */
-#define TOTAL_NS     (30 * SECOND_NS) /* where nobody has set a deadline */
-#define ATTEMPTS     16u
-#define PREFIX       4u /* TCP: the length in front */
-#define DATAGRAM_MAX 65536u
-#define REPLY_MAX    (1u << 20)
-
-struct attempt {
-    int fd; /* -1: none */
-    enum osspi_kdc_transport transport;
-    bool connected;
-    size_t sent;        /* TCP: bytes of the request, prefix included */
-    uint64_t resend_ns; /* UDP: when, and after how long the next time */
-    uint64_t interval_ns;
-    uint8_t prefix[PREFIX]; /* TCP: of the answer */
-    size_t received;        /* TCP: bytes, prefix included */
-    struct osspi_kdc_reply reply;
-};
+#define SECOND_NS UINT64_C(1000000000)
+#define NEXT_NS   SECOND_NS        /* patience with one server before the next is tried too */
+#define TOTAL_NS  (30 * SECOND_NS) /* where nobody has set a deadline */
+#define ATTEMPTS  16u
 
 struct exchange {
     const struct osspi_kdc_request *request;
-    uint8_t *message; /* the request behind its prefix */
-    size_t message_len;
+    struct osspi_kdc_frame frame;
     bool prefers_tcp;
+    bool committed; /* what make has made is on its way: to nobody else */
     struct osspi_kdc_finder finder;
-    struct attempt attempts[ATTEMPTS];
+    struct osspi_kdc_attempt attempts[ATTEMPTS];
     size_t attempt_count;
-    uint64_t next_ns; /* when the next target is tried */
-    uint64_t end_ns;  /* of everything */
+    uint64_t next_ns;      /* when the next target is tried */
+    uint64_t end_ns;       /* of everything */
+    krb5_error_code error; /* of this process, which no other server can help */
     struct osspi_kdc_reply reply;
 };
 
+static bool is_over(const struct exchange *exchange)
+{
+    return exchange->reply.bytes != NULL || exchange->error != 0;
+}
+
+static size_t count_live(const struct exchange *exchange)
+{
+    size_t live = 0;
+
+    for (size_t i = 0; i < exchange->attempt_count; i++)
+        live += exchange->attempts[i].fd >= 0;
+    return live;
+}
+
+/* ---- the request ---- */
+
+static bool set_frame(struct exchange *exchange, const uint8_t *bytes, size_t len)
+{
+    struct osspi_kdc_frame *frame = &exchange->frame;
+
+    if (len > OSSPI_KDC_MESSAGE)
+        return false;
+    frame->bytes = osspi_alloc(OSSPI_KDC_PREFIX + len);
+    if (!frame->bytes)
+        return false;
+    frame->len = OSSPI_KDC_PREFIX + len;
+    for (unsigned i = 0; i < OSSPI_KDC_PREFIX; i++)
+        frame->bytes[i] = (uint8_t)(len >> (8 * (OSSPI_KDC_PREFIX - 1 - i)));
+    if (len > 0)
+        memcpy(frame->bytes + OSSPI_KDC_PREFIX, bytes, len);
+    return true;
+}
+
+static krb5_error_code make_frame(struct exchange *exchange,
+                                  const struct osspi_kdc_attempt *attempt)
+{
+    const struct osspi_kdc_request *request = exchange->request;
+    union osspi_address local = {0};
+    socklen_t local_len = sizeof(local);
+    uint8_t *bytes osspi_auto(osspi_freep) = NULL;
+    size_t len = 0;
+    krb5_error_code code;
+
+    if (getsockname(attempt->fd, &local.any, &local_len) != 0)
+        return errno;
+    code = request->make(request->make_data, &local, &bytes, &len);
+    if (code == 0 && !set_frame(exchange, bytes, len))
+        code = ENOMEM;
+    return code;
+}
+
+/* This server is the one that gets it. */
+static void commit(struct exchange *exchange, const struct osspi_kdc_attempt *chosen)
+{
+    exchange->committed = true;
+    for (size_t i = 0; i < exchange->attempt_count; i++) {
+        if (&exchange->attempts[i] != chosen)
+            osspi_kdc_attempt_end(&exchange->attempts[i]);
+    }
+    exchange->error = make_frame(exchange, chosen);
+}
+
 /* ---- answers ---- */
 
-/* Is it one whole DER value of the kinds that a KDC sends (AS-REP, TGS-REP, KRB-ERROR)? */
-static bool is_message(const uint8_t *bytes, size_t len)
+static void take_reply(struct exchange *exchange, struct osspi_kdc_attempt *attempt)
 {
-    size_t header = 2, content;
+    const struct osspi_kdc_request *request = exchange->request;
+    const struct osspi_kdc_reply *reply = &attempt->reply;
+    const bool is_answer = osspi_kdc_is_answer(request->service, reply->bytes, reply->len);
 
-    if (len < header || (bytes[0] != 0x6B && bytes[0] != 0x6D && bytes[0] != 0x7E))
-        return false;
-    content = bytes[1];
-    if (content > 0x80) {
-        const size_t count = content & 0x7F;
-
-        if (count > 3 || len < header + count)
-            return false;
-        content = 0;
-        for (size_t i = 0; i < count; i++)
-            content = content << 8 | bytes[header + i];
-        header += count;
-    } else if (content == 0x80) {
-        return false;
+    /* Anybody may have sent a datagram: the true one may still come. */
+    if (!is_answer && attempt->transport == OSSPI_KDC_UDP)
+        return;
+    if (!is_answer || osspi_kdc_is_unavailable(request->k5, reply->bytes, reply->len)) {
+        osspi_kdc_attempt_end(attempt);
+        return;
     }
-    return content == len - header;
+    exchange->reply = (struct osspi_kdc_reply){reply->bytes, reply->len, attempt->address};
+    attempt->reply.bytes = NULL;
 }
 
-/* Does this server say that it cannot serve now? Then another may. */
-static bool is_unavailable(krb5_context k5, const uint8_t *bytes, size_t len)
+static void note(struct exchange *exchange, struct osspi_kdc_attempt *attempt,
+                 enum osspi_kdc_progress progress)
 {
-    krb5_data data = {.length = (unsigned)len, .data = (char *)bytes};
-    krb5_error *error = NULL;
-    bool unavailable;
-
-    if (bytes[0] != 0x7E)
-        return false;
-    OSSPI_GSS_CALL;
-    if (krb5_rd_error(k5, &data, &error) != 0)
-        return false;
-    unavailable = error->error == KRB5KDC_ERR_SVC_UNAVAILABLE - ERROR_TABLE_BASE_krb5;
-    krb5_free_error(k5, error);
-    return unavailable;
-}
-
-static bool has_reply(const struct exchange *exchange)
-{
-    return exchange->reply.bytes != NULL;
+    if (progress == OSSPI_KDC_FAILED)
+        osspi_kdc_attempt_end(attempt);
+    else if (progress == OSSPI_KDC_NO_MEMORY)
+        exchange->error = ENOMEM;
+    else if (progress == OSSPI_KDC_ANSWERED)
+        take_reply(exchange, attempt);
 }
 
 /* ---- attempts ---- */
 
-static void give_up(struct attempt *attempt)
+static void send_datagram(struct exchange *exchange, struct osspi_kdc_attempt *attempt,
+                          uint64_t now_ns)
 {
-    if (attempt->fd >= 0)
-        (void)close(attempt->fd);
-    attempt->fd = -1;
-    osspi_free(OSSPI_TAKE(attempt->reply.bytes));
-}
-
-static socklen_t address_len(const union osspi_address *address)
-{
-    return address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
-}
-
-static void send_datagram(struct exchange *exchange, struct attempt *attempt, uint64_t now_ns)
-{
-    const ssize_t sent =
-        send(attempt->fd, exchange->message + PREFIX, exchange->message_len - PREFIX, MSG_NOSIGNAL);
-
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        give_up(attempt);
-        return;
-    }
-    attempt->resend_ns = now_ns + attempt->interval_ns;
-    attempt->interval_ns *= 2;
+    if (!exchange->frame.bytes)
+        commit(exchange, attempt);
+    if (exchange->error == 0)
+        note(exchange, attempt, osspi_kdc_attempt_send(attempt, &exchange->frame, now_ns));
+    if (exchange->committed)
+        attempt->resend_ns = OSSPI_FOREVER; /* it might have come, and be done twice */
 }
 
 static void begin(struct exchange *exchange, struct osspi_kdc_target *target, uint64_t now_ns)
 {
-    struct attempt *attempt = &exchange->attempts[exchange->attempt_count];
-    const int type = target->transport == OSSPI_KDC_UDP ? SOCK_DGRAM : SOCK_STREAM;
-    const int fd = socket(target->address.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct osspi_kdc_attempt *attempt = &exchange->attempts[exchange->attempt_count];
 
     target->begun = true;
     exchange->next_ns = now_ns + NEXT_NS;
-    if (fd < 0)
+    if (!osspi_kdc_attempt_begin(attempt, target))
         return;
-    if (connect(fd, &target->address.any, address_len(&target->address)) != 0 &&
-        errno != EINPROGRESS) {
-        (void)close(fd);
-        return;
-    }
     exchange->attempt_count++;
-    *attempt = (struct attempt){.fd = fd, .transport = target->transport, .interval_ns = RESEND_NS};
     if (target->transport == OSSPI_KDC_UDP)
         send_datagram(exchange, attempt, now_ns);
+}
+
+static void work_on(struct exchange *exchange, struct osspi_kdc_attempt *attempt)
+{
+    if (!attempt->connected && !osspi_kdc_attempt_connected(attempt)) {
+        osspi_kdc_attempt_end(attempt);
+        return;
+    }
+    if (!exchange->frame.bytes)
+        commit(exchange, attempt);
+    if (exchange->error == 0)
+        note(exchange, attempt, osspi_kdc_attempt_work(attempt, &exchange->frame));
 }
 
 static bool is_usable(const struct exchange *exchange, const struct osspi_kdc_target *target)
@@ -160,8 +180,10 @@ static struct osspi_kdc_target *next_target(struct exchange *exchange)
         exchange->prefers_tcp ? OSSPI_KDC_TCP : OSSPI_KDC_UDP;
     struct osspi_kdc_target *other = NULL;
 
-    if (exchange->attempt_count == ATTEMPTS)
+    if (exchange->attempt_count == ATTEMPTS || exchange->committed)
         return NULL;
+    if (exchange->request->asked && exchange->finder.open > 0)
+        return NULL; /* first let all of them be known */
     for (size_t i = 0; i < exchange->finder.count; i++) {
         struct osspi_kdc_target *target = &exchange->finder.targets[i];
 
@@ -175,132 +197,6 @@ static struct osspi_kdc_target *next_target(struct exchange *exchange)
     return other;
 }
 
-static size_t count_live(const struct exchange *exchange)
-{
-    size_t live = 0;
-
-    for (size_t i = 0; i < exchange->attempt_count; i++)
-        live += exchange->attempts[i].fd >= 0;
-    return live;
-}
-
-/* ---- reading and writing ---- */
-
-static void read_datagram(struct exchange *exchange, struct attempt *attempt)
-{
-    uint8_t *bytes osspi_auto(osspi_freep) = osspi_alloc(DATAGRAM_MAX);
-    const ssize_t got = bytes ? recv(attempt->fd, bytes, DATAGRAM_MAX, 0) : -1;
-
-    if (!bytes)
-        return;
-    if (got < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            give_up(attempt); /* nobody listens there */
-        return;
-    }
-    if (!is_message(bytes, (size_t)got))
-        return; /* anybody may have sent it: the true one may still come */
-    if (is_unavailable(exchange->request->k5, bytes, (size_t)got)) {
-        give_up(attempt);
-        return;
-    }
-    exchange->reply = (struct osspi_kdc_reply){OSSPI_TAKE(bytes), (size_t)got};
-}
-
-static bool is_connected(int fd)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
-}
-
-static void write_stream(struct exchange *exchange, struct attempt *attempt)
-{
-    ssize_t sent;
-
-    if (!attempt->connected && !is_connected(attempt->fd)) {
-        give_up(attempt);
-        return;
-    }
-    attempt->connected = true;
-    sent = send(attempt->fd, exchange->message + attempt->sent,
-                exchange->message_len - attempt->sent, MSG_NOSIGNAL);
-    if (sent >= 0)
-        attempt->sent += (size_t)sent;
-    else if (errno != EAGAIN && errno != EINTR)
-        give_up(attempt);
-}
-
-/* Where the next bytes go, and how many may come. */
-static size_t stream_room(struct attempt *attempt, uint8_t **ret_place)
-{
-    if (attempt->received < PREFIX) {
-        *ret_place = attempt->prefix + attempt->received;
-        return PREFIX - attempt->received;
-    }
-    *ret_place = attempt->reply.bytes + (attempt->received - PREFIX);
-    return attempt->reply.len - (attempt->received - PREFIX);
-}
-
-/* The length has come: false if it is none that a KDC would send. */
-static bool take_prefix(struct attempt *attempt)
-{
-    const uint32_t len = (uint32_t)attempt->prefix[0] << 24 | (uint32_t)attempt->prefix[1] << 16 |
-                         (uint32_t)attempt->prefix[2] << 8 | attempt->prefix[3];
-
-    if (len == 0 || len > REPLY_MAX)
-        return false;
-    attempt->reply = (struct osspi_kdc_reply){osspi_alloc(len), len};
-    return attempt->reply.bytes != NULL;
-}
-
-static void take_stream(struct exchange *exchange, struct attempt *attempt)
-{
-    if (!is_message(attempt->reply.bytes, attempt->reply.len) ||
-        is_unavailable(exchange->request->k5, attempt->reply.bytes, attempt->reply.len)) {
-        give_up(attempt);
-        return;
-    }
-    exchange->reply =
-        (struct osspi_kdc_reply){OSSPI_TAKE(attempt->reply.bytes), attempt->reply.len};
-}
-
-static void read_stream(struct exchange *exchange, struct attempt *attempt)
-{
-    uint8_t *place;
-    const size_t room = stream_room(attempt, &place);
-    const ssize_t got = recv(attempt->fd, place, room, 0);
-
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        give_up(attempt);
-        return;
-    }
-    attempt->received += (size_t)got;
-    if (attempt->received == PREFIX && !take_prefix(attempt))
-        give_up(attempt);
-    else if (attempt->received > PREFIX && attempt->received == PREFIX + attempt->reply.len)
-        take_stream(exchange, attempt);
-}
-
-static short events_of(const struct exchange *exchange, const struct attempt *attempt)
-{
-    return attempt->transport == OSSPI_KDC_TCP && attempt->sent < exchange->message_len ? POLLOUT
-                                                                                        : POLLIN;
-}
-
-static void work_on(struct exchange *exchange, struct attempt *attempt)
-{
-    if (attempt->transport == OSSPI_KDC_UDP)
-        read_datagram(exchange, attempt);
-    else if (attempt->sent < exchange->message_len)
-        write_stream(exchange, attempt);
-    else
-        read_stream(exchange, attempt);
-}
-
 /* ---- the loop ---- */
 
 /* Tries the next target if it is time to. */
@@ -311,8 +207,8 @@ static void go_on(struct exchange *exchange, uint64_t now_ns)
     while ((count_live(exchange) == 0 || now_ns >= exchange->next_ns) &&
            (target = next_target(exchange)) != NULL)
         begin(exchange, target, now_ns);
-    for (size_t i = 0; i < exchange->attempt_count; i++) {
-        struct attempt *attempt = &exchange->attempts[i];
+    for (size_t i = 0; i < exchange->attempt_count && !is_over(exchange); i++) {
+        struct osspi_kdc_attempt *attempt = &exchange->attempts[i];
 
         if (attempt->fd >= 0 && attempt->transport == OSSPI_KDC_UDP && now_ns >= attempt->resend_ns)
             send_datagram(exchange, attempt, now_ns);
@@ -334,7 +230,7 @@ static uint64_t due(struct exchange *exchange, uint64_t now_ns)
     if (exchange->finder.open > 0)
         due_ns = earlier(due_ns, osspi_dns_due(exchange->finder.dns, now_ns));
     for (size_t i = 0; i < exchange->attempt_count; i++) {
-        const struct attempt *attempt = &exchange->attempts[i];
+        const struct osspi_kdc_attempt *attempt = &exchange->attempts[i];
 
         if (attempt->fd >= 0 && attempt->transport == OSSPI_KDC_UDP)
             due_ns = earlier(due_ns, attempt->resend_ns);
@@ -346,15 +242,17 @@ static uint64_t due(struct exchange *exchange, uint64_t now_ns)
 static bool wait_and_work(struct exchange *exchange, uint64_t now_ns)
 {
     struct pollfd entries[ATTEMPTS + OSSPI_DNS_FDS];
-    struct attempt *owners[ATTEMPTS];
+    struct osspi_kdc_attempt *owners[ATTEMPTS];
     size_t own = 0, all;
 
     for (size_t i = 0; i < exchange->attempt_count; i++) {
-        if (exchange->attempts[i].fd < 0)
+        struct osspi_kdc_attempt *attempt = &exchange->attempts[i];
+
+        if (attempt->fd < 0)
             continue;
-        owners[own] = &exchange->attempts[i];
-        entries[own++] = (struct pollfd){.fd = exchange->attempts[i].fd,
-                                         .events = events_of(exchange, &exchange->attempts[i])};
+        owners[own] = attempt;
+        entries[own++] = (struct pollfd){
+            .fd = attempt->fd, .events = osspi_kdc_attempt_events(attempt, &exchange->frame)};
     }
     all = own;
     if (exchange->finder.open > 0)
@@ -363,11 +261,39 @@ static bool wait_and_work(struct exchange *exchange, uint64_t now_ns)
         return false;
     if (exchange->finder.open > 0)
         osspi_dns_work(exchange->finder.dns, entries + own, all - own);
-    for (size_t i = 0; i < own && !has_reply(exchange); i++) {
-        if (entries[i].revents != 0)
+    for (size_t i = 0; i < own && !is_over(exchange); i++) {
+        if (entries[i].revents != 0 && owners[i]->fd >= 0)
             work_on(exchange, owners[i]);
     }
     return true;
+}
+
+static bool is_same(const union osspi_address *a, const union osspi_address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_INET6)
+        return a->v6.sin6_port == b->v6.sin6_port &&
+               memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
+    return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+}
+
+/* Is the server that was asked before one of these? */
+static bool was_asked(const struct exchange *exchange)
+{
+    const union osspi_address *asked = exchange->request->asked;
+
+    for (size_t i = 0; asked && i < exchange->finder.count; i++) {
+        if (is_same(&exchange->finder.targets[i].address, asked))
+            return true;
+    }
+    return false;
+}
+
+/* Is there nobody left who might answer? */
+static bool is_hopeless(const struct exchange *exchange)
+{
+    return count_live(exchange) == 0 && (exchange->committed || exchange->finder.open == 0);
 }
 
 static krb5_error_code converse(struct exchange *exchange)
@@ -376,14 +302,14 @@ static krb5_error_code converse(struct exchange *exchange)
     for (;;) {
         const uint64_t now_ns = osspi_now_ns();
 
-        if (has_reply(exchange))
-            return 0;
-        if (osspi_wait_over() || now_ns >= exchange->end_ns)
+        if (is_over(exchange))
+            return exchange->error;
+        if (osspi_wait_over() || now_ns >= exchange->end_ns || was_asked(exchange))
             break;
         go_on(exchange, now_ns);
-        if (count_live(exchange) == 0 && exchange->finder.open == 0)
-            break;
-        if (!wait_and_work(exchange, now_ns))
+        if (is_over(exchange))
+            continue;
+        if (is_hopeless(exchange) || !wait_and_work(exchange, now_ns))
             break;
     }
     if (exchange->finder.count > 0)
@@ -395,9 +321,9 @@ static krb5_error_code converse(struct exchange *exchange)
 static void clear(struct exchange *exchange)
 {
     for (size_t i = 0; i < exchange->attempt_count; i++)
-        give_up(&exchange->attempts[i]);
+        osspi_kdc_attempt_end(&exchange->attempts[i]);
     osspi_kdc_find_clear(&exchange->finder);
-    osspi_secret_free(exchange->message, exchange->message_len);
+    osspi_secret_free(exchange->frame.bytes, exchange->frame.len);
     osspi_free(exchange->reply.bytes);
     osspi_free(exchange);
 }
@@ -410,18 +336,10 @@ static void clearp(struct exchange **exchange)
 
 static bool prepare(struct exchange *exchange, const struct osspi_kdc_request *request)
 {
-    const size_t len = request->len;
-
     exchange->request = request;
-    exchange->message = osspi_alloc(PREFIX + len);
-    if (!exchange->message)
-        return false;
-    exchange->message_len = PREFIX + len;
-    for (unsigned i = 0; i < PREFIX; i++)
-        exchange->message[i] = (uint8_t)(len >> (8 * (PREFIX - 1 - i)));
-    memcpy(exchange->message + PREFIX, request->bytes, len);
-    exchange->prefers_tcp = request->tcp || len > osspi_kdc_list_datagram(request->k5);
-    return true;
+    exchange->prefers_tcp = request->make != NULL || request->tcp ||
+                            request->len > osspi_kdc_list_datagram(request->k5);
+    return request->make || set_frame(exchange, request->bytes, request->len);
 }
 
 krb5_error_code osspi_kdc_exchange(const struct osspi_kdc_request *request,
@@ -431,9 +349,9 @@ krb5_error_code osspi_kdc_exchange(const struct osspi_kdc_request *request,
     struct exchange *exchange osspi_auto(clearp) = osspi_alloc(sizeof(*exchange));
     krb5_error_code code;
 
-    if (!exchange || request->len > REPLY_MAX || !prepare(exchange, request))
+    if (!exchange || !prepare(exchange, request))
         return ENOMEM;
-    osspi_kdc_find(&exchange->finder, request->k5, request->realm);
+    osspi_kdc_find(&exchange->finder, request->k5, request->realm, request->service);
     code = converse(exchange);
     if (code == 0) {
         *ret_reply = exchange->reply;

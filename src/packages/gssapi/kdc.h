@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the OpenSSPI authors */
 /*
- * One message to a realm's key distribution centre and one back (RFC 4120 7.2), over non-blocking
- * sockets.
+ * One message to a realm's key distribution centre (RFC 4120 7.2), or to its server of passwords
+ * (RFC 3244), and one back, over non-blocking sockets.
  *
  * All servers of the realm are candidates: the next one is tried a second after the one before, or
  * at once when that has failed, and all that were tried are listened to until one answers. So a
@@ -20,20 +20,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "packages/gssapi/kdc_list.h"
+#include "packages/gssapi/kdc_attempt.h"
+
+/** Makes a request that names the address it comes from. ret_bytes: from osspi_alloc(). */
+typedef krb5_error_code osspi_kdc_make_fn(void *data, const union osspi_address *local,
+                                          uint8_t **ret_bytes, size_t *ret_len);
 
 struct osspi_kdc_request {
     krb5_context k5; /* for its configuration */
     const char *realm;
+    enum osspi_kdc_service service;
     const uint8_t *bytes;
     size_t len;
+    /** Instead of bytes. Then the request goes to one server only, once: to the first that can be
+     * reached, over a stream where one can. For what must not happen twice. */
+    osspi_kdc_make_fn *make;
+    void *make_data;
     bool tcp; /* the answer is too big for a datagram */
     uint64_t deadline_ns;
-};
-
-struct osspi_kdc_reply {
-    uint8_t *bytes; /* freed with osspi_free() */
-    size_t len;
+    /** A server that has been asked, or NULL: if it is one of these, none is. */
+    const union osspi_address *asked;
 };
 
 /**
@@ -41,7 +47,7 @@ struct osspi_kdc_reply {
  *
  * @return 0; KRB5_REALM_UNKNOWN: the realm has no server, neither by configuration nor by DNS;
  *         KRB5_REALM_CANT_RESOLVE: its servers cannot be found out; KRB5_KDC_UNREACH: none has
- *         answered in time; ENOMEM.
+ *         answered in time, or none was to be asked; ENOMEM; what make has returned.
  */
 krb5_error_code osspi_kdc_exchange(const struct osspi_kdc_request *request,
                                    struct osspi_kdc_reply *ret_reply);

@@ -39,12 +39,12 @@ static bool take_host(const char *text, size_t len, struct osspi_kdc_server *ser
     return true;
 }
 
-bool osspi_kdc_list_parse(const char *text, struct osspi_kdc_server *ret_server)
+bool osspi_kdc_list_parse(const char *text, uint16_t port, struct osspi_kdc_server *ret_server)
 {
     const char *colon = strchr(text, ':');
     const char *bracket = text[0] == '[' ? strchr(text, ']') : NULL;
 
-    ret_server->port = OSSPI_KDC_PORT;
+    ret_server->port = port;
     if (strchr(text, '/'))
         return false; /* a URL */
     if (bracket)
@@ -73,23 +73,54 @@ bool osspi_kdc_list_literal(const struct osspi_kdc_server *server, union osspi_a
     return false;
 }
 
-size_t osspi_kdc_list(krb5_context k5, const char *realm,
+/* Where the servers of a service stand in the configuration, in the order of their worth. */
+struct place {
+    enum osspi_kdc_service service;
+    const char *key;
+    uint16_t port;
+    bool port_is_fixed; /* the one that stands there is another service's */
+};
+
+static const struct place places[] = {
+    {OSSPI_KDC_TICKETS, "kdc", OSSPI_KDC_PORT, false},
+    {OSSPI_KDC_PRIMARY, "primary_kdc", OSSPI_KDC_PORT, false},
+    {OSSPI_KDC_PRIMARY, "master_kdc", OSSPI_KDC_PORT, false}, /* its older name */
+    {OSSPI_KDC_PASSWORDS, "kpasswd_server", OSSPI_PASSWORD_PORT, false},
+    {OSSPI_KDC_PASSWORDS, "admin_server", OSSPI_PASSWORD_PORT, true},
+};
+
+static size_t read_place(struct _profile_t *profile, const char *realm, const struct place *place,
+                         struct osspi_kdc_server servers[OSSPI_KDC_MAX])
+{
+    const char *const names[] = {"realms", realm, place->key, NULL};
+    char **values = NULL;
+    size_t count = 0;
+
+    if (profile_get_values(profile, names, &values) != 0)
+        return 0;
+    for (char **at = values; *at && count < OSSPI_KDC_MAX; at++) {
+        if (!osspi_kdc_list_parse(*at, place->port, &servers[count]))
+            continue;
+        if (place->port_is_fixed)
+            servers[count].port = place->port;
+        count++;
+    }
+    profile_free_list(values);
+    return count;
+}
+
+size_t osspi_kdc_list(krb5_context k5, const char *realm, enum osspi_kdc_service service,
                       struct osspi_kdc_server servers[OSSPI_KDC_MAX])
 {
-    const char *const names[] = {"realms", realm, "kdc", NULL};
     struct _profile_t *profile = NULL;
-    char **values = NULL;
     size_t count = 0;
 
     OSSPI_GSS_CALL;
     if (krb5_get_profile(k5, &profile) != 0)
         return 0;
-    if (profile_get_values(profile, names, &values) == 0) {
-        for (char **at = values; *at && count < OSSPI_KDC_MAX; at++) {
-            if (osspi_kdc_list_parse(*at, &servers[count]))
-                count++;
-        }
-        profile_free_list(values);
+    for (size_t i = 0; i < OSSPI_COUNT_OF(places) && count == 0; i++) {
+        if (places[i].service == service)
+            count = read_place(profile, realm, &places[i], servers);
     }
     profile_release(profile);
     return count;
@@ -105,6 +136,19 @@ bool osspi_kdc_list_uses_dns(krb5_context k5)
         return false;
     (void)profile_get_boolean(profile, "libdefaults", "dns_fallback", NULL, 1, &fallback);
     (void)profile_get_boolean(profile, "libdefaults", "dns_lookup_kdc", NULL, fallback, &uses);
+    profile_release(profile);
+    return uses != 0;
+}
+
+bool osspi_kdc_list_uses_uris(krb5_context k5)
+{
+    struct _profile_t *profile = NULL;
+    int uses = 1;
+
+    OSSPI_GSS_CALL;
+    if (krb5_get_profile(k5, &profile) != 0)
+        return false;
+    (void)profile_get_boolean(profile, "libdefaults", "dns_uri_lookup", NULL, 1, &uses);
     profile_release(profile);
     return uses != 0;
 }

@@ -3,9 +3,9 @@
 /*
  * What the configuration (krb5.conf) says about the servers of a realm.
  *
- * Of the values of "kdc" those are understood that name a host or an address, with or without a
- * port; a server behind an HTTPS proxy (https://) is passed over. Pure functions over a context's
- * profile; the context belongs to the calling thread.
+ * Of the values of "kdc" and its like those are understood that name a host or an address, with or
+ * without a port; a server behind an HTTPS proxy (https://) is passed over. Pure functions over a
+ * context's profile; the context belongs to the calling thread.
  */
 #ifndef OSSPI_GSSAPI_KDC_LIST_H
 #define OSSPI_GSSAPI_KDC_LIST_H
@@ -17,8 +17,16 @@
 
 #include "packages/gssapi/dns.h"
 
-#define OSSPI_KDC_MAX  16u
-#define OSSPI_KDC_PORT 88u
+#define OSSPI_KDC_MAX       16u
+#define OSSPI_KDC_PORT      88u
+#define OSSPI_PASSWORD_PORT 464u
+
+/** What is wanted of the realm. */
+enum osspi_kdc_service {
+    OSSPI_KDC_TICKETS,
+    OSSPI_KDC_PRIMARY,  /* tickets, from the one that knows a change first */
+    OSSPI_KDC_PASSWORDS /* changes of passwords */
+};
 
 struct osspi_kdc_server {
     char host[OSSPI_DNS_HOST_SIZE]; /* name, or address without brackets */
@@ -26,17 +34,21 @@ struct osspi_kdc_server {
 };
 
 /** The realm's servers by configuration, in their order, at most OSSPI_KDC_MAX; their number. */
-size_t osspi_kdc_list(krb5_context k5, const char *realm,
+size_t osspi_kdc_list(krb5_context k5, const char *realm, enum osspi_kdc_service service,
                       struct osspi_kdc_server servers[OSSPI_KDC_MAX]);
 
 /** Is DNS to be asked for servers of realms that the configuration does not know? */
 bool osspi_kdc_list_uses_dns(krb5_context k5);
 
+/** And there for URI records first? */
+bool osspi_kdc_list_uses_uris(krb5_context k5);
+
 /** Up to which size a request is first sent as a datagram. */
 size_t osspi_kdc_list_datagram(krb5_context k5);
 
-/** Takes "host", "host:port", "address", "[address]:port" apart. False: it is none of these. */
-bool osspi_kdc_list_parse(const char *text, struct osspi_kdc_server *ret_server);
+/** Takes "host", "host:port", "address", "[address]:port" apart; port: where none stands there.
+ * False: it is none of these. */
+bool osspi_kdc_list_parse(const char *text, uint16_t port, struct osspi_kdc_server *ret_server);
 
 /** An address as text, with its port; false: it is a name. */
 bool osspi_kdc_list_literal(const struct osspi_kdc_server *server,

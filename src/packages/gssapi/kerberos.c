@@ -4,6 +4,9 @@
  * Kerberos (RFC 4120, RFC 4121), as the library sees it.
  */
 #include "packages/gssapi/context.h"
+#include "packages/gssapi/export.h"
+#include "packages/gssapi/kpasswd.h"
+#include "packages/gssapi/token.h"
 
 const struct osspi_gss_facts osspi_gss_kerberos_facts = {
     .mechanisms = OSSPI_GSS_KERBEROS,
@@ -21,9 +24,10 @@ const struct osspi_package osspi_kerberos_package = {
     .comment = "Kerberos V5 over GSSAPI",
     .capabilities = SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_TOKEN_ONLY |
                     SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED |
-                    SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_ACCEPT_WIN32_NAME |
-                    SECPKG_FLAG_NEGOTIABLE | SECPKG_FLAG_GSS_COMPATIBLE | SECPKG_FLAG_MUTUAL_AUTH |
-                    SECPKG_FLAG_DELEGATION | SECPKG_FLAG_READONLY_WITH_CHECKSUM,
+                    SECPKG_FLAG_IMPERSONATION | SECPKG_FLAG_EXTENDED_ERROR |
+                    SECPKG_FLAG_ACCEPT_WIN32_NAME | SECPKG_FLAG_NEGOTIABLE |
+                    SECPKG_FLAG_GSS_COMPATIBLE | SECPKG_FLAG_MUTUAL_AUTH | SECPKG_FLAG_DELEGATION |
+                    SECPKG_FLAG_READONLY_WITH_CHECKSUM,
     .rpc_id = 16, /* MS-RPCE 2.2.1.1.7 */
     .max_token = OSSPI_GSS_MAX_TOKEN,
     .cred_size = sizeof(struct osspi_gss_credential),
@@ -43,4 +47,8 @@ const struct osspi_package osspi_kerberos_package = {
     .verify_signature = osspi_gss_verify,
     .query_context = osspi_gss_query,
     .query_credential = osspi_gss_query_credential,
+    .change_password = osspi_kpasswd,
+    .client_token = osspi_gss_client_token,
+    .export_context = osspi_gss_export,
+    .import_context = osspi_gss_import,
 };

@@ -52,11 +52,12 @@ static krb5_error_code open_work(struct work *work, const char *target)
     OSSPI_GSS_SLOW; /* the user's cache may be a daemon's */
     code = krb5_init_context(&work->k5);
     if (code == 0)
-        code = krb5_parse_name(work->k5, credential->client, &work->client);
-    if (code == 0)
         code = osspi_principal_target(work->k5, target, &work->server);
     if (code == 0)
         code = krb5_cc_resolve(work->k5, credential->store, &work->store);
+    /* As the KDC calls him, if there was one that has been asked. */
+    if (code == 0)
+        code = krb5_cc_get_principal(work->k5, work->store, &work->client);
     if (code == 0 && credential->source == OSSPI_GSS_CACHE)
         code = krb5_cc_resolve(work->k5, credential->source_name, &work->source);
     return code;
@@ -141,6 +142,54 @@ static krb5_error_code keep_own(struct work *work)
     return code;
 }
 
+/* From now on he is who the KDC says. */
+static krb5_error_code take_client(struct work *work)
+{
+    krb5_principal client = NULL;
+    krb5_error_code code;
+
+    OSSPI_GSS_CALL;
+    code = krb5_cc_get_principal(work->k5, work->scratch, &client);
+    if (code == 0) {
+        krb5_free_principal(work->k5, work->client);
+        work->client = client;
+    }
+    return code;
+}
+
+/* Of a realm without a KDC, the default realm's KDC is asked. What it does not know, or does not
+ * say, leaves things as they were. */
+static krb5_error_code ask_own_realm(struct work *work, const struct osspi_ticket_secret *secret,
+                                     uint64_t deadline_ns)
+{
+    krb5_principal client = NULL;
+    krb5_error_code code;
+
+    {
+        OSSPI_GSS_CALL;
+        code = osspi_principal_enterprise(work->k5, work->client, &client);
+    }
+    if (code == 0)
+        code = osspi_ticket_initial(work->k5, client, secret, work->scratch, deadline_ns);
+    OSSPI_GSS_CALL;
+    krb5_free_principal(work->k5, client);
+    if (code == KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN || code == KRB5KDC_ERR_WRONG_REALM ||
+        code == KRB5_KDC_UNREACH)
+        code = KRB5_REALM_UNKNOWN;
+    return code;
+}
+
+static krb5_error_code ask(struct work *work, const struct osspi_ticket_secret *secret,
+                           uint64_t deadline_ns)
+{
+    krb5_error_code code =
+        osspi_ticket_initial(work->k5, work->client, secret, work->scratch, deadline_ns);
+
+    if (code == KRB5_REALM_UNKNOWN && secret->password)
+        code = ask_own_realm(work, secret, deadline_ns);
+    return code;
+}
+
 static krb5_error_code log_in(struct work *work, uint64_t deadline_ns)
 {
     const struct osspi_gss_credential *credential = work->credential;
@@ -156,11 +205,13 @@ static krb5_error_code log_in(struct work *work, uint64_t deadline_ns)
         code = KRB5_CC_NOTFOUND; /* the user's tickets have expired, or are gone */
     }
     if (code == 0)
-        code = osspi_ticket_initial(work->k5, work->client, &secret, work->scratch, deadline_ns);
+        code = ask(work, &secret, deadline_ns);
     if (secret.keytab) {
         OSSPI_GSS_CALL;
         (void)krb5_kt_close(work->k5, secret.keytab);
     }
+    if (code == 0)
+        code = take_client(work);
     return code == 0 ? keep_own(work) : code;
 }
 

@@ -4,6 +4,9 @@
  * Negotiate (RFC 4178), as the library sees it.
  */
 #include "packages/gssapi/context.h"
+#include "packages/gssapi/export.h"
+#include "packages/gssapi/kpasswd.h"
+#include "packages/gssapi/token.h"
 
 const struct osspi_gss_facts osspi_gss_negotiate_facts = {
     .mechanisms = OSSPI_GSS_BOTH,
@@ -19,11 +22,11 @@ static SECURITY_STATUS acquire(struct osspi_credential *credential, struct osspi
 const struct osspi_package osspi_negotiate_package = {
     .name = "Negotiate",
     .comment = "SPNEGO: Kerberos or NTLM, over GSSAPI",
-    .capabilities = SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_TOKEN_ONLY |
-                    SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED |
-                    SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_ACCEPT_WIN32_NAME |
-                    SECPKG_FLAG_GSS_COMPATIBLE | SECPKG_FLAG_MUTUAL_AUTH | SECPKG_FLAG_DELEGATION |
-                    SECPKG_FLAG_READONLY_WITH_CHECKSUM,
+    .capabilities =
+        SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_TOKEN_ONLY |
+        SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED | SECPKG_FLAG_IMPERSONATION |
+        SECPKG_FLAG_EXTENDED_ERROR | SECPKG_FLAG_ACCEPT_WIN32_NAME | SECPKG_FLAG_GSS_COMPATIBLE |
+        SECPKG_FLAG_MUTUAL_AUTH | SECPKG_FLAG_DELEGATION | SECPKG_FLAG_READONLY_WITH_CHECKSUM,
     .rpc_id = 9, /* MS-RPCE 2.2.1.1.7 */
     .max_token = OSSPI_GSS_MAX_TOKEN,
     .cred_size = sizeof(struct osspi_gss_credential),
@@ -43,4 +46,8 @@ const struct osspi_package osspi_negotiate_package = {
     .verify_signature = osspi_gss_verify,
     .query_context = osspi_gss_query,
     .query_credential = osspi_gss_query_credential,
+    .change_password = osspi_kpasswd,
+    .client_token = osspi_gss_client_token,
+    .export_context = osspi_gss_export,
+    .import_context = osspi_gss_import,
 };

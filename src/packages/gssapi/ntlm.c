@@ -5,6 +5,8 @@
  * package.
  */
 #include "packages/gssapi/context.h"
+#include "packages/gssapi/export.h"
+#include "packages/gssapi/token.h"
 
 const struct osspi_gss_facts osspi_gss_ntlm_facts = {
     .mechanisms = OSSPI_GSS_NTLM,
@@ -22,7 +24,8 @@ const struct osspi_package osspi_ntlm_package = {
     .comment = "NTLM over GSSAPI",
     .capabilities = SECPKG_FLAG_INTEGRITY | SECPKG_FLAG_PRIVACY | SECPKG_FLAG_TOKEN_ONLY |
                     SECPKG_FLAG_CONNECTION | SECPKG_FLAG_MULTI_REQUIRED |
-                    SECPKG_FLAG_ACCEPT_WIN32_NAME | SECPKG_FLAG_NEGOTIABLE,
+                    SECPKG_FLAG_IMPERSONATION | SECPKG_FLAG_ACCEPT_WIN32_NAME |
+                    SECPKG_FLAG_NEGOTIABLE,
     .rpc_id = 10, /* MS-RPCE 2.2.1.1.7 */
     .max_token = OSSPI_GSS_MAX_TOKEN,
     .cred_size = sizeof(struct osspi_gss_credential),
@@ -43,4 +46,7 @@ const struct osspi_package osspi_ntlm_package = {
     .verify_signature = osspi_gss_verify,
     .query_context = osspi_gss_query,
     .query_credential = osspi_gss_query_credential,
+    .client_token = osspi_gss_client_token,
+    .export_context = osspi_gss_export,
+    .import_context = osspi_gss_import,
 };

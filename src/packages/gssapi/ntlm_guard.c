@@ -17,6 +17,7 @@
 #define TARGET_TYPES 0x00030000u /* domain, server */
 #define TARGET_INFO  0x00800000u
 #define KEY_EXCHANGE 0x40000000u
+#define IDENTIFY     0x00100000u
 #define SESSION_KEY  16u
 #define NTLM1        24u /* bytes of a response; NTLMv2's are longer */
 #define NTLM2        44u
@@ -152,4 +153,35 @@ uint32_t osspi_ntlm_agreed(const void *token, size_t len)
     if (message.len < CHALLENGE_HEAD || get32(&message, 8) != CHALLENGE)
         return 0;
     return get32(&message, 20);
+}
+
+/* The first message of that type, or an empty one. head: what has to be there of it. */
+static struct message find_type(const void *token, size_t len, uint32_t type, size_t head)
+{
+    const uint8_t *at = token, *const end = at + len;
+
+    while (at && (at = find(at, (size_t)(end - at))) != NULL) {
+        const struct message message = {at, (size_t)(end - at)};
+
+        if (message.len >= head && get32(&message, 8) == type)
+            return message;
+        at += sizeof(signature);
+    }
+    return (struct message){NULL, 0};
+}
+
+bool osspi_ntlm_is_anonymous(const void *token, size_t len)
+{
+    const struct message message = find_type(token, len, AUTHENTICATE, AUTHENTICATE_HEAD);
+
+    /* Lengths of LM's response (a single zero counts as none), NT's, and the user's name. */
+    return message.len > 0 && get16(&message, 12) <= 1 && get16(&message, 20) == 0 &&
+           get16(&message, 36) == 0;
+}
+
+bool osspi_ntlm_identifies(const void *token, size_t len)
+{
+    const struct message message = find_type(token, len, NEGOTIATE, NEGOTIATE_HEAD);
+
+    return message.len > 0 && (get32(&message, 12) & IDENTIFY) != 0;
 }

@@ -23,4 +23,10 @@ bool osspi_ntlm_acceptable(const void *token, size_t len, uint32_t agreed);
 /** The flags of the challenge in a token, or 0. */
 uint32_t osspi_ntlm_agreed(const void *token, size_t len);
 
+/** Is there the last message of a client who gives no name and proves nothing (a null session)? */
+bool osspi_ntlm_is_anonymous(const void *token, size_t len);
+
+/** Does the client's first message say that the server may know him, but not act for him? */
+bool osspi_ntlm_identifies(const void *token, size_t len);
+
 #endif

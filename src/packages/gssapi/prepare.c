@@ -3,53 +3,26 @@
 /*
  * The beginning of a client's context; see initiate.h.
  *
- * Whether Negotiate goes on with NTLM when Kerberos fails decides osspi_gss_prepare(): where there
- * may be a KDC somebody on the way could cause the failure by keeping it silent, so there a caller
- * who asks for a proof of the server's identity, or delegates, gets the failure. A package list
- * that names NTLM allows it all the same.
+ * Whether Negotiate goes on with NTLM when Kerberos fails, or offers it beside Kerberos, decides
+ * may_fall_back(): where there may be a KDC somebody on the way could cause the failure by keeping
+ * it silent, so there a caller who asks for a proof of the server's identity, or delegates, gets
+ * the failure. A package list that names NTLM allows it all the same.
  */
 #include "packages/gssapi/initiate.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/wait.h"
 #include "packages/gssapi/login.h"
+#include "packages/gssapi/name.h"
+#include "packages/gssapi/offer.h"
 #include "packages/gssapi/status.h"
-
-#define NAME_SIZE 1100u /* a target, or user and domain */
-
-/* ---- names ---- */
-
-static SECURITY_STATUS import(const char *text, gss_OID type, gss_name_t *ret_name)
-{
-    gss_buffer_desc buffer = {strlen(text), (void *)text};
-    OM_uint32 minor;
-
-    return gss_import_name(&minor, &buffer, type, ret_name) == GSS_S_COMPLETE
-               ? SEC_E_OK
-               : SEC_E_TARGET_UNKNOWN;
-}
-
-/* NTLM wants "service@host". Without a target the mechanism puts this host's name there: it takes
- * no name for none. */
-static void host_based(const char *target, char text[NAME_SIZE])
-{
-    const char *name = target ? target : "host";
-    const size_t service = strcspn(name, "/@");
-    const size_t host = name[service] ? strcspn(name + service + 1, "@") : 0;
-
-    if (host > 0)
-        snprintf(text, NAME_SIZE, "%.*s@%.*s", (int)service, name, (int)host, name + service + 1);
-    else
-        snprintf(text, NAME_SIZE, "%s%.*s", target ? "host@" : "", (int)service, name);
-}
 
 /* ---- GSSAPI's credentials ---- */
 
-/* Of SPNEGO's credential only one mechanism is offered: the one that was chosen. */
+/* Of SPNEGO's credential only one mechanism is offered: the one that was chosen. offer.h has the
+ * other way. */
 static OM_uint32 restrict_to(gss_cred_id_t credential, unsigned choice, OM_uint32 *minor)
 {
     gss_OID_set_desc only = {1, choice == OSSPI_GSS_KERBEROS ? &osspi_gss_oid_krb5
@@ -58,47 +31,59 @@ static OM_uint32 restrict_to(gss_cred_id_t credential, unsigned choice, OM_uint3
     return gss_set_neg_mechs(minor, credential, &only);
 }
 
+/*
+ * The mechanism offers two alphabets and gives up on servers that repeat both, as FreeRDP 2 does
+ * (MS-NLMP 2.2.2.5 would have them ignore the older one). These are the flags that it begins with,
+ * without that one; what a leg asks for it adds. Where it cannot be told so, it stays as it is.
+ */
+static void offer_unicode_only(gss_cred_id_t *credential)
+{
+    static const gss_OID_desc neg_flags = {11, "\x2b\x06\x01\x04\x01\xb7\x7d\x85\x0f\x01\x05"};
+    uint32_t flags = 0xA2088205u;
+    gss_buffer_desc value = {sizeof(flags), &flags};
+    OM_uint32 unused;
+
+    (void)gss_set_cred_option(&unused, credential, (gss_OID)&neg_flags, &value);
+}
+
 static SECURITY_STATUS acquire(struct osspi_context *context,
                                const struct osspi_gss_credential *data, gss_name_t name,
                                gss_const_key_value_set_t store)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
-    gss_OID_set_desc mechanisms = {1, data->facts->mechanism};
+    const gss_OID mechanism = osspi_gss_client_mechanism(gc, data);
+    gss_OID_set_desc mechanisms = {1, mechanism};
     OM_uint32 minor = 0;
     OM_uint32 major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms,
                                             GSS_C_INITIATE, store, &gc->credential, NULL, NULL);
 
-    if (major == GSS_S_COMPLETE && data->facts->negotiates)
+    if (major == GSS_S_COMPLETE && mechanism == &osspi_gss_oid_spnego)
         major = restrict_to(gc->credential, gc->choice, &minor);
+    if (major == GSS_S_COMPLETE && gc->choice == OSSPI_GSS_NTLM)
+        offer_unicode_only(&gc->credential);
     if (major == GSS_S_COMPLETE)
         return SEC_E_OK;
-    osspi_gss_detail(context, "gss_acquire_cred_from", major, minor, data->facts->mechanism);
+    osspi_gss_detail(context, "gss_acquire_cred_from", major, minor, mechanism);
     return SEC_E_NO_CREDENTIALS;
 }
 
 static SECURITY_STATUS begin_kerberos(struct osspi_context *context,
-                                      const struct osspi_gss_credential *data)
+                                      const struct osspi_gss_credential *data, const char *target,
+                                      bool offers_ntlm)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
     /* Without the keytab GSSAPI might log in by itself, and wait for a KDC. */
     gss_key_value_element_desc elements[] = {{"ccache", gc->cache},
                                              {"client_keytab", "MEMORY:osspi-none"}};
     const gss_key_value_set_desc store = {2, elements};
-    SECURITY_STATUS status;
+    SECURITY_STATUS status = SEC_E_OK;
 
     OSSPI_GSS_CALL;
-    status = acquire(context, data, GSS_C_NO_NAME, &store);
-    return status == SEC_E_OK ? import(gc->server, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, &gc->target)
-                              : status;
-}
-
-/* A user for NTLM: DOMAIN\user, or what he wrote himself. */
-static void user_name(const struct osspi_gss_identity *identity, char text[NAME_SIZE])
-{
-    if (identity->domain && identity->domain[0])
-        snprintf(text, NAME_SIZE, "%s\\%s", identity->domain, identity->user);
-    else
-        snprintf(text, NAME_SIZE, "%s", identity->user);
+    if (!offers_ntlm || !osspi_offer_both(gc, data, target))
+        status = acquire(context, data, GSS_C_NO_NAME, &store);
+    if (status != SEC_E_OK)
+        return status;
+    return osspi_gss_name(gc->server, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, &gc->target);
 }
 
 static SECURITY_STATUS acquire_ntlm(struct osspi_context *context,
@@ -109,13 +94,11 @@ static SECURITY_STATUS acquire_ntlm(struct osspi_context *context,
     gss_key_value_element_desc elements[] = {{"ntlmssp_password", password},
                                              {"ccache", "MEMORY:osspi-none"}};
     const gss_key_value_set_desc store = {2, elements};
-    char text[NAME_SIZE];
     gss_name_t name = GSS_C_NO_NAME;
     OM_uint32 unused;
     SECURITY_STATUS status;
 
-    user_name(data->identity, text);
-    status = import(text, GSS_C_NT_USER_NAME, &name);
+    status = osspi_gss_name_ntlm_user(data->identity, &name);
     if (status == SEC_E_OK)
         status = acquire(context, data, name, &store);
     (void)gss_release_name(&unused, &name);
@@ -126,7 +109,6 @@ static SECURITY_STATUS begin_ntlm(struct osspi_context *context,
                                   const struct osspi_gss_credential *data, const char *target)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
-    char text[NAME_SIZE];
     SECURITY_STATUS status;
 
     OSSPI_GSS_SLOW; /* the default user may be winbind's to tell */
@@ -134,8 +116,7 @@ static SECURITY_STATUS begin_ntlm(struct osspi_context *context,
                                       : acquire(context, data, GSS_C_NO_NAME, GSS_C_NO_CRED_STORE);
     if (status != SEC_E_OK)
         return status;
-    host_based(target, text);
-    return import(text, GSS_C_NT_HOSTBASED_SERVICE, &gc->target);
+    return osspi_gss_name_ntlm_target(target, &gc->target);
 }
 
 /* ---- the choice ---- */
@@ -213,9 +194,11 @@ SECURITY_STATUS osspi_gss_prepare(struct osspi_context *context, struct osspi_le
         if (status == OSSPI_WANT_BLOCKING)
             return status;
         if (status == SEC_E_OK)
-            return begin_kerberos(context, data);
+            return begin_kerberos(context, data, leg->target,
+                                  data->facts->negotiates && may_fall_back(data, leg, true));
         if (osspi_wait_over() || !may_fall_back(data, leg, possible))
             return status;
+        atomic_store_explicit(&gc->kerberos_failed, status, memory_order_relaxed);
         gc->choice = OSSPI_GSS_NTLM;
     }
     if (!(data->outbound & OSSPI_GSS_NTLM))

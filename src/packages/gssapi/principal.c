@@ -101,7 +101,7 @@ static bool is_configured(krb5_context k5, const char *realm)
 {
     struct osspi_kdc_server servers[OSSPI_KDC_MAX];
 
-    return osspi_kdc_list(k5, realm, servers) > 0;
+    return osspi_kdc_list(k5, realm, OSSPI_KDC_TICKETS, servers) > 0;
 }
 
 /* Is a domain's short name the beginning of the realm? */
@@ -168,5 +168,28 @@ krb5_error_code osspi_principal_user(krb5_context k5, const struct osspi_gss_ide
         krb5_free_principal(k5, *ret_principal);
         *ret_principal = NULL;
     }
+    return code;
+}
+
+krb5_error_code osspi_principal_enterprise(krb5_context k5, krb5_const_principal client,
+                                           krb5_principal *ret_principal)
+{
+    char *own = NULL, *name = NULL;
+    krb5_error_code code;
+
+    *ret_principal = NULL;
+    if (client->length != 1 || krb5_get_default_realm(k5, &own) != 0)
+        return KRB5_REALM_UNKNOWN;
+    code = krb5_unparse_name_flags(k5, client, KRB5_PRINCIPAL_UNPARSE_DISPLAY, &name);
+    if (code == 0 && client->realm.length == strlen(own) &&
+        memcmp(client->realm.data, own, client->realm.length) == 0)
+        code = KRB5_REALM_UNKNOWN;
+    if (code == 0)
+        code =
+            krb5_build_principal(k5, ret_principal, (unsigned)strlen(own), own, name, (char *)NULL);
+    if (code == 0)
+        (*ret_principal)->type = KRB5_NT_ENTERPRISE_PRINCIPAL;
+    krb5_free_unparsed_name(k5, name);
+    krb5_free_default_realm(k5, own);
     return code;
 }

@@ -27,4 +27,14 @@ krb5_error_code osspi_principal_target(krb5_context k5, const char *target,
 krb5_error_code osspi_principal_user(krb5_context k5, const struct osspi_gss_identity *identity,
                                      krb5_principal *ret_principal);
 
+/**
+ * A user of a realm that nobody knows, as the default realm's KDC may know him: it is asked for
+ * "user@realm" as one name (RFC 6806 5). An Active Directory domain has users whose names end
+ * otherwise than it does, and answers to its short name.
+ *
+ * @return 0; KRB5_REALM_UNKNOWN: there is no other realm to ask; others of libkrb5
+ */
+krb5_error_code osspi_principal_enterprise(krb5_context k5, krb5_const_principal client,
+                                           krb5_principal *ret_principal);
+
 #endif

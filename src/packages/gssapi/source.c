@@ -14,6 +14,7 @@
 #include "packages/gssapi/principal.h"
 #include "packages/gssapi/session.h"
 #include "packages/gssapi/status.h"
+#include "packages/gssapi/token.h"
 
 /* ---- names ---- */
 
@@ -264,5 +265,45 @@ SECURITY_STATUS osspi_source_session(struct osspi_gss_credential *data, krb5_con
     code = copy_session(data, k5, from, &args->expiry);
     (void)krb5_cc_close(k5, from);
     (void)close(fd);
+    return code == 0 ? SEC_E_OK : osspi_gss_status_krb5(code);
+}
+
+/* ---- a client who is impersonated ---- */
+
+/* Whom the caller names, if he names anybody, has to be the one whose tickets these are. */
+static krb5_error_code check_client(krb5_context k5, krb5_ccache cache, const char *name)
+{
+    krb5_principal wanted = NULL, client = NULL;
+    krb5_error_code code;
+
+    if (!name)
+        return 0;
+    code = krb5_parse_name(k5, name, &wanted);
+    if (code == 0)
+        code = krb5_cc_get_principal(k5, cache, &client);
+    if (code == 0 && !krb5_principal_compare(k5, wanted, client))
+        code = KRB5_CC_NOTFOUND;
+    krb5_free_principal(k5, client);
+    krb5_free_principal(k5, wanted);
+    return code;
+}
+
+SECURITY_STATUS osspi_source_client(struct osspi_gss_credential *data, krb5_context k5,
+                                    struct osspi_acquire *args)
+{
+    const char *name = osspi_gss_token_store(args->caller);
+    krb5_ccache from = NULL;
+    krb5_error_code code;
+
+    if (!name)
+        return SEC_E_NO_CREDENTIALS;
+    OSSPI_GSS_CALL;
+    code = krb5_cc_resolve(k5, name, &from);
+    if (code == 0)
+        code = check_client(k5, from, args->principal);
+    if (code == 0)
+        code = copy_session(data, k5, from, &args->expiry);
+    if (from)
+        (void)krb5_cc_close(k5, from);
     return code == 0 ? SEC_E_OK : osspi_gss_status_krb5(code);
 }

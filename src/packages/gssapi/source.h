@@ -18,4 +18,9 @@ krb5_error_code osspi_source_own(struct osspi_gss_credential *data, krb5_context
 SECURITY_STATUS osspi_source_session(struct osspi_gss_credential *data, krb5_context k5,
                                      struct osspi_acquire *args);
 
+/** The client as whom the caller asks: the tickets that he has handed over. SEC_E_NO_CREDENTIALS:
+ * he has not. */
+SECURITY_STATUS osspi_source_client(struct osspi_gss_credential *data, krb5_context k5,
+                                    struct osspi_acquire *args);
+
 #endif

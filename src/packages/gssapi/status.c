@@ -86,12 +86,14 @@ SECURITY_STATUS osspi_gss_status_krb5(krb5_error_code code)
     return is_asn1(code) ? SEC_E_NO_AUTHENTICATING_AUTHORITY : SEC_E_INTERNAL_ERROR;
 }
 
-/* What a peer's token did, where the code says nothing better. */
+/* What a peer's token did, where the code says nothing better. The error without a name is, from a
+ * peer, a refusal without a reason: no KDC has a part in it. */
 static SECURITY_STATUS by_code(OM_uint32 minor, SECURITY_STATUS otherwise)
 {
     const SECURITY_STATUS status = osspi_gss_status_krb5((krb5_error_code)minor);
 
-    if (minor == 0 || status == SEC_E_INTERNAL_ERROR || is_asn1((krb5_error_code)minor))
+    if (minor == 0 || status == SEC_E_INTERNAL_ERROR || is_asn1((krb5_error_code)minor) ||
+        (krb5_error_code)minor == KRB5KRB_ERR_GENERIC)
         return otherwise;
     return status;
 }

@@ -29,6 +29,15 @@ krb5_error_code osspi_ticket_initial(krb5_context k5, krb5_principal client,
                                      uint64_t deadline_ns);
 
 /**
+ * A ticket for the server of passwords, from the client's password alone (AS exchange): good for
+ * some minutes, and also where the password has expired.
+ *
+ * @param[out] ret_creds  freed with krb5_free_cred_contents()
+ */
+krb5_error_code osspi_ticket_password(krb5_context k5, krb5_principal client, const char *password,
+                                      uint64_t deadline_ns, krb5_creds *ret_creds);
+
+/**
  * A ticket for a service (TGS exchanges, across realms where need be).
  *
  * @param[in]  cache      holds the client's ticket for his realm; what is found is stored there

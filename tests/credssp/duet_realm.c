@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the OpenSSPI authors */
+/*
+ * The world of a duet: a KDC, users of NTLM, and a certificate authority; see duet.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "credssp/duet.h"
+#include "gssapi/pair.h"
+#include "support/test_util.h"
+
+struct realm duet_realm; /* guarded: by the one thread of the test */
+
+int duet_set_up(void **state)
+{
+    FILE *users;
+
+    realm_start(&duet_realm);
+    users = fopen(realm_file(&duet_realm, "ntlm.users"), "w");
+    TEST_REQUIRE(users != NULL);
+    fputs(REALM_NAME ":" DUET_USER ":" DUET_PASSWORD "\n", users);
+    fclose(users);
+    setenv("NTLM_USER_FILE", realm_file(&duet_realm, "ntlm.users"), 1);
+    return peer_set_up(state);
+}
+
+int duet_tear_down(void **state)
+{
+    (void)state;
+    realm_stop(&duet_realm);
+    return 0;
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the OpenSSPI authors
+"""Headless Chromium against `sspi serve --auth negotiate`: its user's tickets open the page.
+
+Usage: test_interop_chromium_negotiate.py SSPI [TEST...]
+
+Needs what test_interop_chromium.py and test_interop_negotiate.py need; without it exits with 77, or fails if OSSPI_REQUIRE_PEERS
+is set.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import test_interop_realm as realms
+from test_interop_chromium_driver import PATIENCE, Browser, missing
+
+SSPI = ""
+CERTS = Path(os.environ.get("OSSPI_TEST_CERTS", "certs"))
+ALLOWED = "--auth-server-allowlist=localhost"
+
+
+def cert(name):
+    return str(CERTS / name)
+
+
+class Server:
+    """`sspi serve --auth` on a free port, for the length of a with statement; must end with status 0."""
+
+    def __init__(self, folder, *args):
+        self.args = [SSPI, "serve", str(folder), "--port", "0", "--seconds", "300", "--verbose",
+                     "--idle-timeout", "60000", "--handshake-timeout", "60000",
+                     "--cert", cert("server.pem"), "--key", cert("server.key"), *args]
+
+    def __enter__(self):
+        self.log = tempfile.TemporaryFile("w+b")
+        self.process = subprocess.Popen(self.args, stdout=self.log, stderr=subprocess.STDOUT,
+                                        preexec_fn=realms.die_with_parent)
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(r"listening on https://\S*:(\d+)/\n", self.text())):
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.process.kill()
+                raise AssertionError(f"the server does not start:\n{self.text()}")
+            time.sleep(0.02)
+        self.url = f"https://localhost:{found.group(1)}"
+        return self
+
+    def text(self):
+        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
+
+    def __exit__(self, kind, value, trace):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        text = self.text()
+        self.log.close()
+        if kind is None and code != 0:
+            raise AssertionError(f"the server ended with {code}:\n{text[-3000:]}")
+
+
+class Negotiate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.realm = cls.enterClassContext(realms.Realm())
+        cls.folder = Path(tempfile.mkdtemp(prefix="sspi-interop-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        parts = "".join(f'<script src="{i}.js"></script>' for i in range(12))
+        (cls.folder / "index.html").write_text(
+            f'<!doctype html><title>inside</title><link rel="icon" href="data:,">{parts}')
+        for i in range(12):
+            (cls.folder / f"{i}.js").write_text(f"window.ran = (window.ran || 0) + {1 << i};\n")
+        (cls.folder / "list").mkdir()
+        cls.browser = cls.enterClassContext(Browser(cert("ca.pem"), flags=[ALLOWED]))
+
+    @staticmethod
+    def open(page, url, until):
+        """Chromium loads GSSAPI once it has seen a challenge, for the pages that follow. So open it until the server says so."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            error = page.open(url)
+            if until() or time.monotonic() > end:
+                return error
+            time.sleep(0.2)
+
+    def test_tickets_open_the_page_and_all_its_parts(self):
+        """More parts than connections: each connection authenticates by itself."""
+        with Server(self.folder, "--auth", "negotiate", "--allow-missing-bindings") as server:
+            page = self.browser.page()
+            inside = lambda: page.run("document.title") == "inside"  # noqa: E731
+            self.assertIsNone(self.open(page, f"{server.url}/", inside), server.text())
+            self.assertEqual(page.run("document.title"), "inside", server.text())
+            self.assertEqual(page.run("window.ran"), (1 << 12) - 1, server.text())
+            self.assertIsNone(page.open(f"{server.url}/list/"))
+            self.assertIn(f"You are alice@{realms.NAME}.", page.run("document.body.innerText"))
+            page.close()
+            text = server.text()
+        served = {line.split()[0] for line in text.splitlines() if " 200 " in line}
+        known = {line.split()[0] for line in text.splitlines() if " authenticated: " in line}
+        self.assertEqual(served, known, text)
+        self.assertGreaterEqual(len(known), 1)
+
+    def test_a_host_that_is_not_allowed_gets_no_ticket(self):
+        with Server(self.folder, "--auth", "negotiate", "--allow-missing-bindings") as server, \
+                Browser(cert("ca.pem")) as browser:
+            page = browser.page()
+            for _ in range(4):
+                page.open(f"{server.url}/")
+                self.assertNotEqual(page.run("document.title"), "inside")
+                time.sleep(0.2)
+            page.close()
+            self.assertNotIn("authenticat", server.text())
+
+    def test_it_does_not_bind_so_it_is_refused_where_that_is_required(self):
+        with Server(self.folder, "--auth", "negotiate") as server:
+            page = self.browser.page()
+            self.open(page, f"{server.url}/", lambda: "authentication failed" in server.text())
+            self.assertNotEqual(page.run("document.title"), "inside")
+            page.close()
+            self.assertIn("authentication failed: SEC_E_BAD_BINDINGS", server.text())
+
+
+def main():
+    global SSPI
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    SSPI = os.path.abspath(sys.argv[1])
+    lack = missing() + realms.missing()
+    if not os.path.isdir(os.environ.get("OSSPI_TEST_REALM", "")):
+        lack.append("the test realm")
+    if lack:
+        print("missing: " + ", ".join(lack))
+        return 1 if os.environ.get("OSSPI_REQUIRE_PEERS") else 77
+    program = unittest.main(argv=[sys.argv[0], *sys.argv[2:]], exit=False, verbosity=2)
+    return 0 if program.result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,319 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the OpenSSPI authors
+"""CredSSP against an implementation that shares nothing with this library (credssp_peer.py), in both roles: versions,
+mechanisms, delegation, refusals, and a peer or somebody in between who does not play by the rules.
+
+Usage: test_interop_credssp.py GATE [TEST...]
+Debian's own python has the modules, whatever python3 comes first. Exit code 77 when python3-gssapi, python3-pyasn1
+or the KDC is missing, 1 where OSSPI_REQUIRE_PEERS is set.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+from credssp_world import DOMAIN, PASSWORD, PATIENCE, REALM, USER, Gate, Realm, cert, leaf, missing  # noqa: E402
+
+try:
+    import gssapi
+    from gssapi.raw import acquire_cred_with_password, set_neg_mechs
+    import credssp_peer
+    from credssp_peer import Client, Knobs, Refused, Server
+except ImportError as error:
+    missing(error)
+try:
+    import spnego
+except ImportError:
+    spnego = None
+
+KERBEROS = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2")
+SPNEGO = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
+NTLM = gssapi.OID.from_int_seq("1.3.6.1.4.1.311.2.2.10")
+FLAGS = 0x2 | 0x4 | 0x8 | 0x10 | 0x20  # mutual, replay, sequence, confidentiality, integrity
+DELEGATED = (DOMAIN, USER, PASSWORD)
+WHOLE = ["user=" + USER, "domain=" + DOMAIN, "password=" + PASSWORD, "delegate"]
+# Without a KDC's help, and what FreeRDP and Windows send then.
+BY_NTLM = [*WHOLE, "packages=!kerberos", "target=TERMSRV/server.test"]
+BY_KERBEROS = [*WHOLE, "packages=!ntlm", "target=TERMSRV/server.test"]
+
+
+class Peer(unittest.TestCase):
+    maxDiff = None
+
+    def gate(self, *words, **environment):
+        gate = Gate(*words, **environment)
+        self.addCleanup(gate.stop)
+        return gate
+
+    def ok(self, gate, **facts):
+        gate.end()
+        told = {name: gate.facts.get(name) for name in facts}
+        self.assertEqual((gate.status, gate.facts.get("STATUS"), told), (0, "SEC_E_OK", facts), gate.text())
+
+    def refused(self, gate, *statuses):
+        gate.end()
+        self.assertNotEqual(gate.status, 0, gate.text())
+        self.assertIn(gate.facts.get("STATUS"), statuses, gate.text())
+
+
+class OurClient(Peer):
+    """This library's client, the other implementation's server."""
+
+    def serve(self, words, knobs=None, certificate="server", tls=None, talks=True):
+        """(gate, what the client has delegated)"""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.last = gate = self.gate("connect", str(listener.getsockname()[1]), *words)
+            listener.settimeout(PATIENCE)
+            line = listener.accept()[0]
+        line.settimeout(PATIENCE)
+        context = credssp_peer.server_tls(cert(certificate + ".pem"), cert(certificate + ".key"), tls)
+        with context.wrap_socket(line, server_side=True) as line:
+            server = Server(line, gssapi.SecurityContext(usage="accept"),
+                            credssp_peer.public_key(leaf(certificate)), knobs or Knobs())
+            delegated = server.run()
+            if talks:
+                line.sendall(line.recv(100))
+        return gate, delegated, server
+
+    def test_each_mechanism_and_form(self):
+        for words, mech, tls, more in ((BY_NTLM, NTLM, "1.2", []), (BY_NTLM, NTLM, "1.3", ["async"]),
+                                       (BY_KERBEROS, KERBEROS, "1.3", []), (BY_KERBEROS, KERBEROS, "1.2", ["async"])):
+            with self.subTest(mech=str(mech), tls=tls, more=more):
+                gate, delegated, server = self.serve([*words, *more], tls=tls)
+                self.ok(gate, TLS=tls, HEARD="ping")
+                self.assertEqual(delegated, DELEGATED)
+                self.assertEqual(server.peer_version, 6)
+                self.assertEqual(server.context.mech, mech)
+                self.assertIn(USER, str(server.context.initiator_name))
+
+    def test_keys_of_rsa(self):
+        gate, delegated, _ = self.serve(BY_NTLM, certificate="server-rsa")
+        self.ok(gate, HEARD="ping")
+        self.assertEqual(delegated, DELEGATED)
+
+    def test_the_tickets_of_the_user_are_enough_without_delegation(self):
+        gate, delegated, server = self.serve(["bare", "target=TERMSRV/server.test"])
+        self.ok(gate, HEARD="ping")
+        self.assertEqual(str(server.context.initiator_name), "%s@%s" % (USER, REALM))
+        self.assertEqual(delegated, ("", "", ""))
+
+    def test_nothing_is_delegated_unasked(self):
+        gate, delegated, _ = self.serve([word for word in BY_NTLM if word != "delegate"])
+        self.ok(gate, HEARD="ping")
+        self.assertEqual(delegated, ("", "", ""))
+
+    def test_versions_with_bound_keys(self):
+        for version in (5, 6, 7):
+            with self.subTest(version=version):
+                gate, delegated, _ = self.serve(BY_NTLM, Knobs(version))
+                self.ok(gate, HEARD="ping")
+                self.assertEqual(delegated, DELEGATED)
+
+    def test_older_versions_where_they_are_allowed(self):
+        for version in (2, 3, 4):
+            for words in (BY_NTLM, BY_KERBEROS):
+                with self.subTest(version=version, words=words):
+                    gate, delegated, _ = self.serve([*words, "oldest=2"], Knobs(version))
+                    self.ok(gate, HEARD="ping")
+                    self.assertEqual(delegated, DELEGATED)
+
+    def refused_by_us(self, words, knobs=None, certificate="server", *statuses):
+        """The server's side fails, because the client has gone or says so; the client tells why."""
+        try:
+            self.serve(words, knobs, certificate, talks=False)
+        except (Refused, OSError) as error:
+            self.complaint = error
+        gate = self.last
+        self.refused(gate, *statuses)
+        return gate
+
+    def test_older_versions_are_refused_otherwise(self):
+        for version in (2, 3, 4):
+            with self.subTest(version=version):
+                self.refused_by_us(BY_NTLM, Knobs(version), "server", "SEC_E_DELEGATION_POLICY")
+
+    def test_a_wrong_password(self):
+        wrong = [word if not word.startswith("password=") else "password=wrong" for word in BY_NTLM]
+        self.refused_by_us(wrong, None, "server", "SEC_E_LOGON_DENIED")
+
+    def test_a_server_that_means_another_key(self):
+        for knobs in (Knobs(key=b"another"), Knobs(reflect=True)):
+            with self.subTest(key=knobs.key):
+                self.refused_by_us(BY_NTLM, knobs, "server", "SEC_E_MESSAGE_ALTERED", "SEC_E_ILLEGAL_MESSAGE",
+                                   "SEC_E_LOGON_DENIED", "SEC_E_INCOMPLETE_MESSAGE")
+
+    def test_a_server_that_changes_its_version(self):
+        self.refused_by_us(BY_NTLM, Knobs(6, later_version=5), "server", "SEC_E_ILLEGAL_MESSAGE")
+
+
+class OurServer(Peer):
+    """The other implementation's client, this library's server."""
+
+    def creds(self, mech, password=PASSWORD):
+        name = gssapi.Name("%s\\%s" % (DOMAIN, USER) if mech == NTLM else "%s@%s" % (USER, REALM),
+                           gssapi.NameType.user)
+        return acquire_cred_with_password(name, password.encode(), mechs=[mech], usage="initiate").creds
+
+    def context(self, mech, outer=None, password=PASSWORD):
+        """outer: SPNEGO around it, with that mechanism alone."""
+        creds = self.creds(outer or mech, password)
+        if outer:
+            set_neg_mechs(creds, [mech])
+        if mech == NTLM:
+            target = gssapi.Name("TERMSRV@server.test", gssapi.NameType.hostbased_service)
+        else:
+            target = gssapi.Name("TERMSRV/server.test@" + REALM, gssapi.NameType.kerberos_principal)
+        return gssapi.SecurityContext(name=target, creds=creds, mech=outer or mech, usage="initiate", flags=FLAGS)
+
+    def connect(self, context, *words, knobs=None, certificate="server", tls=None, port=None):
+        gate = self.gate("serve", "certificate=" + certificate, *words)
+        knobs = knobs or Knobs(credentials=DELEGATED)
+        self.last = gate
+        with socket.create_connection(("127.0.0.1", port(gate) if port else gate.port), PATIENCE) as line, \
+                credssp_peer.client_tls(tls).wrap_socket(line) as line:
+            key = credssp_peer.public_key(line.getpeercert(True))
+            Client(line, context, key, knobs).run()
+            line.sendall(b"ping")
+            self.assertEqual(line.recv(100), b"ping")
+        return gate
+
+    def delegated(self, gate, **more):
+        self.ok(gate, DELEGATED="SEC_E_OK", DOMAIN=DOMAIN, USER=USER, PASSWORD=PASSWORD, HEARD="ping", **more)
+        self.assertIn(USER, gate.facts["NAME"])
+
+    def test_each_mechanism_and_form(self):
+        for mech, outer in ((NTLM, None), (NTLM, SPNEGO), (KERBEROS, SPNEGO), (KERBEROS, None)):
+            for tls, words in (("1.2" if outer else "1.3", []), ("1.3" if outer else "1.2", ["async"])):
+                with self.subTest(mech=str(mech), outer=str(outer), tls=tls, words=words):
+                    self.delegated(self.connect(self.context(mech, outer), *words, tls=tls), TLS=tls)
+
+    def test_keys_of_rsa(self):
+        self.delegated(self.connect(self.context(NTLM), certificate="server-rsa"))
+
+    def test_each_type_of_credential_of_a_server(self):
+        self.delegated(self.connect(self.context(NTLM), "type=4", "bare"))
+        self.delegated(self.connect(self.context(NTLM), "type=50", "bare"))
+
+    def test_a_client_that_delegates_nothing(self):
+        gate = self.connect(self.context(KERBEROS, SPNEGO), knobs=Knobs())
+        self.ok(gate, HEARD="ping", USER="", DOMAIN="", PASSWORD="")
+
+    def test_versions_with_bound_keys(self):
+        for version in (5, 6, 7):
+            with self.subTest(version=version):
+                self.delegated(self.connect(self.context(NTLM), knobs=Knobs(version, credentials=DELEGATED)))
+
+    def test_older_versions_where_they_are_allowed(self):
+        for version in (2, 3, 4):
+            for mech, outer in ((NTLM, None), (KERBEROS, SPNEGO)):
+                with self.subTest(version=version, mech=str(mech)):
+                    self.delegated(self.connect(self.context(mech, outer), "oldest=2",
+                                                knobs=Knobs(version, credentials=DELEGATED)))
+
+    def refuse(self, context, *words, knobs=None, codes=(None,), statuses=(), port=None):
+        with self.assertRaises((Refused, OSError)) as caught:
+            self.connect(context, *words, knobs=knobs, port=port)
+        self.refused(self.last, *statuses)
+        self.assertIn(getattr(caught.exception, "code", None), codes, self.last.text())
+
+    def test_older_versions_are_refused_otherwise(self):
+        for version in (2, 3, 4):
+            with self.subTest(version=version):
+                self.refuse(self.context(NTLM), knobs=Knobs(version), statuses=["SEC_E_DELEGATION_POLICY"],
+                            codes=(None,) if version == 2 else (0xC000006D,))
+
+    def test_a_wrong_password(self):
+        for version, codes in ((6, [0xC000006D]), (5, [None])):
+            with self.subTest(version=version):
+                self.refuse(self.context(NTLM, password="wrong"), knobs=Knobs(version), codes=codes,
+                            statuses=["SEC_E_LOGON_DENIED"])
+
+    def test_a_client_that_means_another_key(self):
+        self.refuse(self.context(NTLM), knobs=Knobs(key=b"another"), statuses=["SEC_E_MESSAGE_ALTERED"],
+                    codes=(None, 0x8009030F))
+
+    def test_a_client_without_a_nonce(self):
+        self.refuse(self.context(NTLM), knobs=Knobs(nonce=False), statuses=["SEC_E_ILLEGAL_MESSAGE"],
+                    codes=(None, 0xC000006D))
+
+    def test_a_client_that_changes_its_version(self):
+        self.refuse(self.context(NTLM), knobs=Knobs(6, later_version=5), statuses=["SEC_E_ILLEGAL_MESSAGE"],
+                    codes=(None, 0xC000006D))
+
+
+@unittest.skipIf(spnego is None, "there is no pyspnego; Debian has it from version 13 on")
+class Pyspnego(Peer):
+    """A third implementation: pyspnego's, as its users call it, with a choice of mechanism of its own."""
+
+    def meet(self, theirs, line):
+        """Carries tokens until they are done; then a word each way."""
+        token = b""
+        while not theirs.complete:
+            token = theirs.step(token or None)
+            if token:
+                line.sendall(token)
+            token = b"" if theirs.complete else line.recv(100000)
+            if not token and not theirs.complete:
+                raise Refused("the peer has gone")
+
+    def test_its_client(self):
+        for domain, more in ((DOMAIN, []), (DOMAIN, ["async"])):
+            with self.subTest(more=more):
+                gate = self.gate("serve", *more)
+                theirs = spnego.client("%s@%s" % (USER, domain), PASSWORD, hostname="server.test", service="TERMSRV",
+                                       protocol="credssp")
+                with socket.create_connection(("127.0.0.1", gate.port), PATIENCE) as line:
+                    self.meet(theirs, line)
+                    line.sendall(theirs.wrap(b"ping").data)
+                    self.assertEqual(theirs.unwrap(line.recv(1000)).data, b"ping")
+                self.ok(gate, DELEGATED="SEC_E_OK", PASSWORD=PASSWORD, HEARD="ping")
+
+    def test_its_server(self):
+        for words in (BY_NTLM, BY_KERBEROS, [*BY_NTLM, "async"]):
+            with self.subTest(words=words):
+                with socket.create_server(("127.0.0.1", 0)) as listener:
+                    gate = self.gate("connect", str(listener.getsockname()[1]), *words)
+                    listener.settimeout(PATIENCE)
+                    line = listener.accept()[0]
+                with line:
+                    line.settimeout(PATIENCE)
+                    theirs = spnego.server(hostname="server.test", service="TERMSRV", protocol="credssp")
+                    token = line.recv(100000)
+                    while True:
+                        token = theirs.step(token)
+                        if token:
+                            line.sendall(token)
+                        if theirs.complete:
+                            break
+                        token = line.recv(100000)
+                    line.sendall(theirs.wrap(theirs.unwrap(line.recv(1000)).data).data)
+                    self.ok(gate, HEARD="ping")
+                    self.assertIn(USER, theirs.client_principal)
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    if not shutil.which("krb5kdc"):
+        missing("krb5kdc")
+    Gate.program = [os.path.abspath(sys.argv[1])]
+    realm = Realm(os.environ["OSSPI_TEST_REALM"])
+    names = sys.argv[2:]
+    tests = [test for case in (OurClient, OurServer, Pyspnego) for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
+    suite = unittest.TestSuite(test for test in tests if not names or any(name in test.id() for name in names))
+    try:
+        result = unittest.TextTestRunner(verbosity=2).run(suite)
+    finally:
+        realm.stop()
+    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
