@@ -420,7 +420,7 @@ typedef enum OsspiCallKind {
     OsspiCallGetCertificateChain = 5,
     OsspiCallBackground = 6,     /* the library's own: a stapled answer is renewed */
     OsspiCallChangePassword = 7, /* under a default deadline only, as all synchronous calls */
-    OsspiCallKindCount = 8   /* room for kinds to come */
+    OsspiCallKindCount = 8       /* room for kinds to come */
 } OsspiCallKind;
 
 #define OSSPI_HISTOGRAM_BUCKETS 32

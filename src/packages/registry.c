@@ -22,11 +22,8 @@ extern const struct osspi_package osspi_ntlm_package;
 extern const struct osspi_package osspi_credssp_package; /* packages/credssp */
 
 static const struct osspi_package *const built_in[] = {
-    &osspi_schannel_package,
-    &osspi_negotiate_package,
-    &osspi_kerberos_package,
-    &osspi_ntlm_package,
-    &osspi_credssp_package,
+    &osspi_schannel_package, &osspi_negotiate_package, &osspi_kerberos_package,
+    &osspi_ntlm_package,     &osspi_credssp_package,
 };
 
 static struct osspi_lock registry_lock;

@@ -188,6 +188,39 @@ static void write_orders(const char *target, unsigned count, size_t len, unsigne
     }
 }
 
+/* Kerberos, NTLM and Negotiate: whole handshakes of each kind and with each flag, one thing wrong
+ * with one token, KDCs that lie in one way; see fuzz_gss_*.c. */
+static void write_gss(void)
+{
+    char name[64];
+
+    for (uint8_t i = 0; i < 5 * 5; i++) {
+        const uint8_t whole[] = {i % 5, i / 5 ? 1u << (i / 5 - 1) : 0, i / 5};
+
+        snprintf(name, sizeof(name), "whole-%02u", i);
+        write_bytes("gss_token", name, whole, sizeof(whole));
+    }
+    for (uint8_t i = 0; i < 5 * 3 * 6; i++) { /* kind, token, what is done to it */
+        uint8_t one[12] = {i % 5};
+
+        one[3 + i / 5 % 3] = 1 + i / 15;
+        one[4 + i / 5 % 3] = 3;
+        one[5 + i / 5 % 3] = 20 + i;
+        snprintf(name, sizeof(name), "one-%02u", i);
+        write_bytes("gss_token", name, one, sizeof(one));
+    }
+    for (uint8_t i = 0; i < 16 + 8; i++) { /* stream or not, then a well sealed lie */
+        const uint8_t lie[] = {i % 2,  i / 2 % 2, i % 4 == 3 ? 0 : 2, 1u << (i % 8), 0, 0, 0,
+                               i / 16, 2,         1u << (i / 3)};
+
+        snprintf(name, sizeof(name), "lie-%02u", i);
+        write_bytes("gss_kdc", name, lie, sizeof(lie));
+    }
+    write_orders("gss_token", 24, 60, 8);
+    write_orders("gss_message", 40, 80, 10);
+    write_orders("gss_kdc", 24, 60, 8);
+}
+
 static void write_handshakes(void)
 {
     char name[64];
@@ -510,6 +543,7 @@ int main(int argc, char **argv)
     write_contents();
     write_names();
     write_identities();
+    write_gss();
     write_ts_requests();
     printf("%u of the recorded handshakes led to a connection\n", established);
     return established > 60 ? 0 : 1;

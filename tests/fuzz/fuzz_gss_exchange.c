@@ -74,7 +74,7 @@ static uint8_t *answer_of(const struct osspi_kdc_request *request, size_t *ret_l
 
 static void put(int fd, const uint8_t *bytes, size_t len)
 {
-    if (len > 0) /* else it would be the end of a datagram, or nothing */
+    if (len > 0) /* else it would be the end of the stream, or nothing */
         TEST_REQUIRE(send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len);
 }
 
@@ -113,7 +113,8 @@ static enum osspi_kdc_progress give(int fd, struct osspi_kdc_attempt *attempt,
         put(fd, answer, first);
         for (int i = 0; i < 3 && progress == OSSPI_KDC_GOING; i++)
             progress = osspi_kdc_attempt_work(attempt, frame);
-        put(fd, answer + first, len - first);
+        if (len > first)
+            put(fd, answer + first, len - first);
     }
     close(fd);
     for (int i = 0; i < 8 && progress == OSSPI_KDC_GOING; i++)

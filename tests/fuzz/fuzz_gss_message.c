@@ -52,7 +52,8 @@ static SecPkgContext_Sizes sizes_of(struct side *side)
 static void write_message(struct scene *scene)
 {
     const SecPkgContext_Sizes sizes = sizes_of(scene->from);
-    const ULONG len = fuzz_u16(scene->input) % MAX_DATA;
+    /* NTLM refuses to seal nothing. */
+    const ULONG len = 1 + fuzz_u16(scene->input) % (MAX_DATA - 1);
     SecBuffer buffers[3];
     SecBufferDesc message = {SECBUFFER_VERSION, 3, buffers};
     SECURITY_STATUS status;

@@ -58,7 +58,8 @@ static void insert(struct fuzz_input *input, struct peer_stream *token, bool ove
     skip = over ? (len < token->len - at ? len : token->len - at) : 0;
     peer_push(&whole, token->bytes, at);
     peer_push(&whole, bytes, len);
-    peer_push(&whole, token->bytes + at + skip, token->len - at - skip);
+    if (token->len > at + skip)
+        peer_push(&whole, token->bytes + at + skip, token->len - at - skip);
     peer_clear(token);
     *token = whole;
     free(bytes);

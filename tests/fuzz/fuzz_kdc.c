@@ -21,6 +21,13 @@ krb5_error_code krb5_encode_kdc_rep(krb5_context k5, krb5_msgtype type,
 krb5_error_code decode_krb5_as_req(const krb5_data *bytes, krb5_kdc_req **ret_request);
 krb5_error_code decode_krb5_tgs_req(const krb5_data *bytes, krb5_kdc_req **ret_request);
 void krb5_free_kdc_req(krb5_context k5, krb5_kdc_req *request);
+krb5_error_code decode_krb5_ap_req(const krb5_data *bytes, krb5_ap_req **ret_proof);
+void krb5_free_ap_req(krb5_context k5, krb5_ap_req *proof);
+/* As krb5_rd_req(), for a proof that is part of a request to a KDC. */
+krb5_error_code krb5_rd_req_decoded_anyflag(krb5_context k5, krb5_auth_context *auth,
+                                            const krb5_ap_req *proof, krb5_const_principal server,
+                                            krb5_keytab keytab, krb5_flags *ret_flags,
+                                            krb5_ticket **ret_ticket);
 
 #define AS_REQ 0x6A
 #define KVNO   1
@@ -145,8 +152,9 @@ static uint8_t *seal(krb5_msgtype type, const krb5_kdc_req *request, const krb5_
     krb5_data *bytes = NULL;
     uint8_t *answer;
 
-    ticket.enc_part.kvno = KVNO;
+    reply.enc_part.enctype = key->enctype;
     TEST_REQUIRE(krb5_encrypt_tkt_part(k5, &own_key, &ticket) == 0);
+    ticket.enc_part.kvno = KVNO;
     TEST_REQUIRE(krb5_encode_kdc_rep(k5, type, &part, using_subkey, key, &reply, &bytes) == 0);
     answer = own_copy(bytes, ret_len);
     krb5_free_data(k5, bytes);
@@ -155,24 +163,35 @@ static uint8_t *seal(krb5_msgtype type, const krb5_kdc_req *request, const krb5_
     return answer;
 }
 
-/* Under the key that the requester has put into the authenticator. */
+static krb5_ap_req *proof_of(const krb5_kdc_req *request)
+{
+    krb5_ap_req *proof = NULL;
+
+    for (krb5_pa_data **at = request->padata; at && *at && !proof; at++) {
+        const krb5_data bytes = {.length = (*at)->length, .data = (char *)(*at)->contents};
+
+        if ((*at)->pa_type == KRB5_PADATA_AP_REQ)
+            TEST_REQUIRE(decode_krb5_ap_req(&bytes, &proof) == 0);
+    }
+    return proof;
+}
+
+/* Under the key that the requester has put into the authenticator. NULL: he proves nothing. */
 static uint8_t *answer_service(const krb5_kdc_req *request, unsigned faults, size_t *ret_len)
 {
+    krb5_ap_req *proof = proof_of(request);
     krb5_auth_context auth = NULL;
     krb5_keyblock *subkey = NULL;
-    krb5_data proof = {0};
     uint8_t *answer = NULL;
 
-    for (krb5_pa_data **at = request->padata; at && *at; at++) {
-        if ((*at)->pa_type == KRB5_PADATA_AP_REQ)
-            proof = (krb5_data){.length = (*at)->length, .data = (char *)(*at)->contents};
-    }
-    if (proof.data && krb5_rd_req(k5, &auth, &proof, NULL, keys, NULL, NULL) == 0 &&
+    TEST_REQUIRE(krb5_auth_con_init(k5, &auth) == 0);
+    if (proof && krb5_rd_req_decoded_anyflag(k5, &auth, proof, NULL, keys, NULL, NULL) == 0 &&
         krb5_auth_con_getrecvsubkey(k5, auth, &subkey) == 0)
         answer = seal(KRB5_TGS_REP, request, subkey ? subkey : &session_key, subkey != NULL, faults,
                       ret_len);
     krb5_free_keyblock(k5, subkey);
     krb5_auth_con_free(k5, auth);
+    krb5_free_ap_req(k5, proof);
     return answer;
 }
 

@@ -132,38 +132,6 @@ static void s4_6_a_program_brings_the_servers_key(void **state)
     with_keytab();
 }
 
-/* Beside them NTLM stays what it is. */
-static void s4_6_a_server_with_a_key_speaks_ntlm_too(void **state)
-{
-    SEC_WINNT_AUTH_IDENTITY_EXA identity = {
-        .Version = SEC_WINNT_AUTH_IDENTITY_VERSION,
-        .Length = sizeof(identity),
-        .User = (unsigned char *)"alice",
-        .UserLength = 5,
-        .Domain = (unsigned char *)"TESTS",
-        .DomainLength = 5,
-        .Password = (unsigned char *)"secret of alice",
-        .PasswordLength = 15,
-        .Flags = SEC_WINNT_AUTH_IDENTITY_ANSI,
-        .PackageList = (unsigned char *)"ntlm",
-        .PackageListLength = 4,
-    };
-    FILE *users = fopen(realm_file(&realm, "ntlm.users"), "w");
-
-    (void)state;
-    TEST_REQUIRE(users && fputs("TESTS:alice:secret of alice\n", users) >= 0 && fclose(users) == 0);
-    setenv("NTLM_USER_FILE", realm_file(&realm, "ntlm.users"), 1);
-    without_keytab(SERVICE);
-    assert_int_equal(acquire_server("Negotiate", SERVICE, SECPKG_CRED_INBOUND), SEC_E_OK);
-    pair.target = SERVICE;
-    pair.client_flags = ISC_REQ_CONFIDENTIALITY;
-    assert_int_equal(pair_client(&pair, "Negotiate", &identity), SEC_E_OK);
-    assert_int_equal(pair_talk(&pair), SEC_E_OK);
-    pair_end(&pair);
-    with_keytab();
-    unsetenv("NTLM_USER_FILE");
-}
-
 /* Whatever its version is called; and one that fits behind one that does not. */
 static void s4_6_of_several_keys_the_fitting_one_counts(void **state)
 {
@@ -581,7 +549,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(s4_6_a_program_brings_the_servers_key),
-        cmocka_unit_test(s4_6_a_server_with_a_key_speaks_ntlm_too),
         cmocka_unit_test(s4_6_of_several_keys_the_fitting_one_counts),
         cmocka_unit_test(s4_6_another_services_key_opens_nothing),
         cmocka_unit_test(s4_6_wide_callers_get_wide_names),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "packages/gssapi/flags.h"
 #include "packages/gssapi/identity.h"
 #include "packages/gssapi/kdc_list.h"
@@ -15,6 +16,7 @@
 #include "packages/gssapi/kdc_uri.h"
 #include "packages/gssapi/kpasswd.h"
 #include "packages/gssapi/ntlm_guard.h"
+#include "packages/gssapi/ntlm_short.h"
 #include "packages/gssapi/offer.h"
 #include "packages/gssapi/status.h"
 #include "support/test_util.h"
@@ -308,6 +310,62 @@ static void rules_of_windows_domains_are_read(void **state)
     assert_false(osspi_kpasswd_read(NULL, 0, &answer));
 }
 
+/* As libcurl has them: nothing behind the names' fields, and content where Version belongs. */
+static void short_ntlm_messages_are_lengthened(void **state)
+{
+    static const uint8_t signature[8] = "NTLMSSP";
+    uint8_t first[40] = {0}, last[80] = {0};
+    void *message;
+    size_t len;
+    (void)state;
+
+    memcpy(first, signature, sizeof(signature));
+    first[8] = 1;
+    first[12] = 0x07;
+    for (size_t cut = 0; cut <= sizeof(first); cut++) {
+        assert_int_equal(osspi_ntlm_lengthen(first, cut, &message, &len), SEC_E_OK);
+        assert_int_equal(message != NULL, cut >= 16 && cut < 40);
+        if (message) {
+            assert_int_equal(len, 40);
+            assert_memory_equal(message, first, cut);
+        }
+        osspi_free(message);
+    }
+
+    memcpy(last, signature, sizeof(signature));
+    last[8] = 3;
+    last[20] = 10; /* NT's response: 10 bytes at 64 */
+    last[24] = 64;
+    last[36] = 6; /* the user: 6 bytes at 74 */
+    last[40] = 74;
+    memcpy(last + 64, "0123456789user\0\0", 16);
+    for (size_t cut = 0; cut < sizeof(last); cut++) {
+        assert_int_equal(osspi_ntlm_lengthen(last, cut, &message, &len), SEC_E_OK);
+        assert_null(message); /* not all of it is there */
+    }
+    assert_int_equal(osspi_ntlm_lengthen(last, sizeof(last), &message, &len), SEC_E_OK);
+    assert_non_null(message);
+    assert_int_equal(len, sizeof(last) + 8);
+    assert_int_equal(((uint8_t *)message)[24], 72);
+    assert_int_equal(((uint8_t *)message)[40], 82);
+    assert_memory_equal((uint8_t *)message + 64,
+                        "\0\0\0\0\0\0\0\0"
+                        "0123456789user\0\0",
+                        24);
+    osspi_free(message);
+
+    last[24] = 72; /* behind Version: as it should be */
+    last[20] = 2;
+    assert_int_equal(osspi_ntlm_lengthen(last, sizeof(last), &message, &len), SEC_E_OK);
+    assert_null(message);
+    last[24] = 63; /* inside the head */
+    assert_int_equal(osspi_ntlm_lengthen(last, sizeof(last), &message, &len), SEC_E_OK);
+    assert_null(message);
+    last[27] = 0xFF; /* far behind the end */
+    assert_int_equal(osspi_ntlm_lengthen(last, sizeof(last), &message, &len), SEC_E_OK);
+    assert_null(message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +374,7 @@ int main(void)
         cmocka_unit_test(challenges_are_looked_at),
         cmocka_unit_test(answers_are_looked_at),
         cmocka_unit_test(ntlm_clients_say_who_they_are_not),
+        cmocka_unit_test(short_ntlm_messages_are_lengthened),
         cmocka_unit_test(the_choice_of_a_server_is_read),
         cmocka_unit_test(codes_have_their_status),
         cmocka_unit_test(uris_in_every_form),

@@ -230,6 +230,16 @@ class Peer(unittest.TestCase):
         self.messages(ours, theirs)
         ours.end()
 
+    def test_negotiate_client_with_ntlm_behind_kerberos(self):
+        """A server that has no Kerberos takes what else was offered."""
+        creds = gssapi.Credentials(mechs=[SPNEGO], usage="accept")
+        set_neg_mechs(creds, [NTLM])
+        ours, theirs = self.client("Negotiate", NTLM, CONFIDENTIALITY | REPLAY | SEQUENCE,
+                                   creds=creds, PEER_USER="alice", PEER_DOMAIN=REALM,
+                                   PEER_PASSWORD=PASSWORD)
+        self.messages(ours, theirs)
+        ours.end()
+
     def test_ntlm_server(self):
         name = gssapi.Name("HTTP@server.test", gssapi.NameType.hostbased_service)
         ours, theirs = self.server(

@@ -102,8 +102,8 @@ def enter():
                           check=False).returncode == 0:
             os.environ["OSSPI_AD_INSIDE"] = "1"
             os.execvp("unshare", [*command, *more, "sh", "-c",
-                                  'mount -t tmpfs tmpfs /run && exec "$@"', "sh", sys.executable,
-                                  *sys.argv])
+                                  "mount -t tmpfs tmpfs /run && mount -t proc proc /proc && "
+                                  'exec "$@"', "sh", sys.executable, *sys.argv])
     print("no right to a network of the test's own", file=sys.stderr)
     sys.exit(77)
 

@@ -27,10 +27,6 @@ try:
     from credssp_peer import Client, Knobs, Refused, Server
 except ImportError as error:
     missing(error)
-try:
-    import spnego
-except ImportError:
-    spnego = None
 
 KERBEROS = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2")
 SPNEGO = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
@@ -152,17 +148,36 @@ class OurClient(Peer):
         self.refused_by_us(BY_NTLM, Knobs(6, later_version=5), "server", "SEC_E_ILLEGAL_MESSAGE")
 
 
+def talk(client, server):
+    """Tokens to and fro, until both are done."""
+    token = client.step()
+    while token and not (client.complete and server.complete):
+        token = server.step(token)
+        token = client.step(token) if token and not client.complete else None
+
+
 class OurServer(Peer):
     """The other implementation's client, this library's server."""
 
-    def creds(self, mech, password=PASSWORD):
+    @classmethod
+    def setUpClass(cls):
+        cls.forms = [(NTLM, None), (KERBEROS, SPNEGO), (KERBEROS, None)]
+        try:
+            talk(cls.context(NTLM, SPNEGO), gssapi.SecurityContext(usage="accept"))
+            cls.forms.append((NTLM, SPNEGO))
+        except gssapi.exceptions.GSSError as error:  # as with Debian 13's
+            print("left out, because GSSAPI alone cannot do it: NTLM inside of SPNEGO: %s" % error)
+
+    @staticmethod
+    def creds(mech, password=PASSWORD):
         name = gssapi.Name("%s\\%s" % (DOMAIN, USER) if mech == NTLM else "%s@%s" % (USER, REALM),
                            gssapi.NameType.user)
         return acquire_cred_with_password(name, password.encode(), mechs=[mech], usage="initiate").creds
 
-    def context(self, mech, outer=None, password=PASSWORD):
+    @classmethod
+    def context(cls, mech, outer=None, password=PASSWORD):
         """outer: SPNEGO around it, with that mechanism alone."""
-        creds = self.creds(outer or mech, password)
+        creds = cls.creds(outer or mech, password)
         if outer:
             set_neg_mechs(creds, [mech])
         if mech == NTLM:
@@ -188,7 +203,7 @@ class OurServer(Peer):
         self.assertIn(USER, gate.facts["NAME"])
 
     def test_each_mechanism_and_form(self):
-        for mech, outer in ((NTLM, None), (NTLM, SPNEGO), (KERBEROS, SPNEGO), (KERBEROS, None)):
+        for mech, outer in self.forms:
             for tls, words in (("1.2" if outer else "1.3", []), ("1.3" if outer else "1.2", ["async"])):
                 with self.subTest(mech=str(mech), outer=str(outer), tls=tls, words=words):
                     self.delegated(self.connect(self.context(mech, outer), *words, tls=tls), TLS=tls)
@@ -247,56 +262,6 @@ class OurServer(Peer):
                     codes=(None, 0xC000006D))
 
 
-@unittest.skipIf(spnego is None, "there is no pyspnego; Debian has it from version 13 on")
-class Pyspnego(Peer):
-    """A third implementation: pyspnego's, as its users call it, with a choice of mechanism of its own."""
-
-    def meet(self, theirs, line):
-        """Carries tokens until they are done; then a word each way."""
-        token = b""
-        while not theirs.complete:
-            token = theirs.step(token or None)
-            if token:
-                line.sendall(token)
-            token = b"" if theirs.complete else line.recv(100000)
-            if not token and not theirs.complete:
-                raise Refused("the peer has gone")
-
-    def test_its_client(self):
-        for domain, more in ((DOMAIN, []), (DOMAIN, ["async"])):
-            with self.subTest(more=more):
-                gate = self.gate("serve", *more)
-                theirs = spnego.client("%s@%s" % (USER, domain), PASSWORD, hostname="server.test", service="TERMSRV",
-                                       protocol="credssp")
-                with socket.create_connection(("127.0.0.1", gate.port), PATIENCE) as line:
-                    self.meet(theirs, line)
-                    line.sendall(theirs.wrap(b"ping").data)
-                    self.assertEqual(theirs.unwrap(line.recv(1000)).data, b"ping")
-                self.ok(gate, DELEGATED="SEC_E_OK", PASSWORD=PASSWORD, HEARD="ping")
-
-    def test_its_server(self):
-        for words in (BY_NTLM, BY_KERBEROS, [*BY_NTLM, "async"]):
-            with self.subTest(words=words):
-                with socket.create_server(("127.0.0.1", 0)) as listener:
-                    gate = self.gate("connect", str(listener.getsockname()[1]), *words)
-                    listener.settimeout(PATIENCE)
-                    line = listener.accept()[0]
-                with line:
-                    line.settimeout(PATIENCE)
-                    theirs = spnego.server(hostname="server.test", service="TERMSRV", protocol="credssp")
-                    token = line.recv(100000)
-                    while True:
-                        token = theirs.step(token)
-                        if token:
-                            line.sendall(token)
-                        if theirs.complete:
-                            break
-                        token = line.recv(100000)
-                    line.sendall(theirs.wrap(theirs.unwrap(line.recv(1000)).data).data)
-                    self.ok(gate, HEARD="ping")
-                    self.assertIn(USER, theirs.client_principal)
-
-
 def main():
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
@@ -306,7 +271,7 @@ def main():
     Gate.program = [os.path.abspath(sys.argv[1])]
     realm = Realm(os.environ["OSSPI_TEST_REALM"])
     names = sys.argv[2:]
-    tests = [test for case in (OurClient, OurServer, Pyspnego) for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
+    tests = [test for case in (OurClient, OurServer) for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
     suite = unittest.TestSuite(test for test in tests if not names or any(name in test.id() for name in names))
     try:
         result = unittest.TextTestRunner(verbosity=2).run(suite)

@@ -108,8 +108,8 @@ class Peer(unittest.TestCase):
     def said(self, client, pattern):
         self.assertTrue(re.search(pattern, client.text()), client.end())
 
-    def relay(self, port):
-        relay = Relay(port, cert("other-server.pem"), cert("other-server.key"))
+    def relay(self, port, name="other-server"):
+        relay = Relay(port, cert(name + ".pem"), cert(name + ".key"))
         self.addCleanup(relay.stop)
         return relay
 
@@ -172,6 +172,12 @@ class OurServer(Peer):
         self.assertNotEqual(client.join(), 0)
         self.assertGreater(min(relay.carried), 0)
         self.assertNotRegex(client.text(), BEYOND)
+
+    def test_somebody_in_between_who_has_the_servers_key(self):
+        """It is the key that makes the difference: nobody can notice this one."""
+        gate = self.gate("serve", "rdp", "silent")
+        self.freerdp(self.relay(gate.port, "server").port)
+        self.logged_in(gate)
 
 
 class OurClient(Peer):

@@ -10,6 +10,7 @@ Needs curl, apache2 with mod_auth_gssapi and MIT's KDC; without them exits with 
 test certificates are in OSSPI_TEST_CERTS, the realm's database in OSSPI_TEST_REALM.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -246,16 +247,16 @@ class Ours(WithRealm):
                 url = f"https://localhost:{server.port}/0.txt"
                 waiting = [subprocess.Popen(
                     [SSPI, "connect", "--negotiate", url, "--ca", cert("ca.pem"), "--user", "alice",
-                     "--password-file", self.realm.path("password"), "--timeout", "3000"],
+                     "--password-file", self.realm.path("password"), "--timeout", "4000"],
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **silent},
-                    preexec_fn=die_with_parent) for _ in range(8)]
+                    preexec_fn=die_with_parent) for _ in range(5)]
                 for _ in range(4):
                     result = connect(url)
                     self.assertEqual((result.returncode, result.stdout), (0, "file 0\n"), result.stderr)
                 for process in waiting:
                     out, err = process.communicate(timeout=PATIENCE)
                     self.assertEqual((process.returncode, out), (1, ""))
-                    self.assertIn("ERROR_TIMEOUT", err)
+                    self.assertRegex(err, "ERROR_TIMEOUT|no answer within")
 
 
 class Relay:
@@ -272,14 +273,14 @@ class Relay:
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
-        try:
-            near = self.context.wrap_socket(self.listener.accept()[0], server_side=True)
-            far = self.client.wrap_socket(socket.create_connection(("127.0.0.1", self.target)),
-                                          server_hostname="localhost")
-            threading.Thread(target=self.pass_on, args=(far, near), daemon=True).start()
+        with contextlib.suppress(OSError), \
+                self.context.wrap_socket(self.listener.accept()[0], server_side=True) as near, \
+                self.client.wrap_socket(socket.create_connection(("127.0.0.1", self.target)),
+                                        server_hostname="localhost") as far:
+            back = threading.Thread(target=self.pass_on, args=(far, near), daemon=True)
+            back.start()
             self.pass_on(near, far)
-        except OSError:
-            pass
+            back.join(PATIENCE)
 
     @staticmethod
     def pass_on(source, sink):

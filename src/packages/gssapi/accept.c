@@ -163,9 +163,9 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
         return status;
     if (lengthened)
         token = (gss_buffer_desc){lengthened_len, lengthened};
-    major = gss_accept_sec_context(&minor, &gc->gss, gc->credential, &token,
-                                   osspi_gss_bindings(input), NULL, NULL, &gc->token, &flags,
-                                   &lifetime, &delegated);
+    major =
+        gss_accept_sec_context(&minor, &gc->gss, gc->credential, &token, osspi_gss_bindings(input),
+                               NULL, NULL, &gc->token, &flags, &lifetime, &delegated);
     keep_delegated(gc, delegated);
     first = !gc->begun;
     gc->begun = true;

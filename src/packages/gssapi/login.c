@@ -296,11 +296,20 @@ static void name_class(const struct work *work, struct osspi_login *login)
              realm->data);
 }
 
+/* What a KDC has said or sent, and libkrb5 can make nothing of, is not this library's failure. */
+static SECURITY_STATUS status_of(krb5_error_code code, bool asked)
+{
+    const SECURITY_STATUS status = osspi_gss_status_krb5(code);
+
+    return asked && status == SEC_E_INTERNAL_ERROR ? SEC_E_NO_AUTHENTICATING_AUTHORITY : status;
+}
+
 SECURITY_STATUS osspi_login(const struct osspi_gss_credential *credential,
                             struct osspi_context *context, struct osspi_login *login)
 {
     struct work work osspi_auto(end_work) = {.credential = credential};
     krb5_error_code code = open_work(&work, login->target);
+    bool asked = false;
 
     if (code == 0 && !find_ticket(&work)) {
         name_class(&work, login);
@@ -308,6 +317,7 @@ SECURITY_STATUS osspi_login(const struct osspi_gss_credential *credential,
             login->wants_network = true;
             return SEC_E_OK;
         }
+        asked = true;
         code = fetch(&work, login->deadline_ns);
     }
     if (code == 0)
@@ -318,7 +328,7 @@ SECURITY_STATUS osspi_login(const struct osspi_gss_credential *credential,
         code != KRB5_REALM_UNKNOWN && code != KRB5_CC_NOTFOUND && code != KRB5_FCC_NOFILE;
     if (work.k5)
         osspi_gss_detail_krb5(context, work.k5, code);
-    return osspi_gss_status_krb5(code);
+    return status_of(code, asked);
 }
 
 void osspi_login_end(char **cache, char **server)

@@ -167,6 +167,18 @@ static SECURITY_STATUS decrypt_stream(struct osspi_context *context, SecBuffer *
     return status;
 }
 
+/* A token (RFC 4121 4.2.6) with zero where a signature has 0xFFFF, and where a wrap token without
+ * sealing says how far it was turned round: its checksum would be behind the data, and there is no
+ * such buffer. libgssapi_krb5 ends the process on that. */
+static bool lacks_checksum(const gss_buffer_desc *token)
+{
+    const uint8_t *bytes = token->value;
+
+    if (token->length < 8 || bytes[1] != 4 || bytes[6] != 0 || bytes[7] != 0)
+        return false;
+    return bytes[0] == 4 || (bytes[0] == 5 && (bytes[2] & 2) == 0);
+}
+
 static SECURITY_STATUS decrypt_krb5(struct osspi_context *context,
                                     const struct osspi_buffers *message, uint32_t *ret_qop)
 {
@@ -179,6 +191,8 @@ static SECURITY_STATUS decrypt_krb5(struct osspi_context *context,
         return decrypt_stream(context, stream, osspi_buffers_find(message, SECBUFFER_DATA),
                               ret_qop);
     status = lay_out(message, &iov, &header);
+    if (status == SEC_E_OK && lacks_checksum(&header->buffer))
+        status = SEC_E_MESSAGE_ALTERED;
     return status == SEC_E_OK ? unseal(context, &iov, ret_qop) : status;
 }
 
@@ -211,7 +225,7 @@ static SECURITY_STATUS sign_krb5(struct osspi_context *context, const struct oss
     if (status != SEC_E_OK)
         return status;
     if (token->cbBuffer < gc->signature)
-        return SEC_E_BUFFER_TOO_SMALL;
+        return SEC_E_INVALID_TOKEN;
     OSSPI_LOCKED(&gc->lock);
     OSSPI_GSS_CALL;
     major = gss_get_mic_iov(&minor, gc->gss, GSS_C_QOP_DEFAULT, iov.items, iov.count);
@@ -234,6 +248,8 @@ static SECURITY_STATUS verify_krb5(struct osspi_context *context,
 
     if (status != SEC_E_OK)
         return status;
+    if (lacks_checksum(&iov.items[iov.count - 1].buffer))
+        return SEC_E_MESSAGE_ALTERED;
     OSSPI_LOCKED(&gc->lock);
     OSSPI_GSS_CALL;
     major = gss_verify_mic_iov(&minor, gc->gss, NULL, iov.items, iov.count);

@@ -130,7 +130,7 @@ static SECURITY_STATUS sign(struct osspi_context *context, const struct osspi_bu
     if (!(gc->flags & PROTECTED))
         return SEC_E_UNSUPPORTED_FUNCTION;
     if (token->cbBuffer < SIGNATURE)
-        return SEC_E_BUFFER_TOO_SMALL;
+        return SEC_E_INVALID_TOKEN;
     status = gather(message, reach, 0, &text);
     if (status != SEC_E_OK)
         return status;

@@ -133,7 +133,7 @@ bool osspi_ntlm_present(const void *token, size_t len)
 
 bool osspi_ntlm_acceptable(const void *token, size_t len, uint32_t agreed)
 {
-    const uint8_t *at = token, *const end = at + len;
+    const uint8_t *at = token, *const end = at ? at + len : NULL;
 
     while (at && (at = find(at, (size_t)(end - at))) != NULL) {
         const struct message message = {at, (size_t)(end - at)};
@@ -158,7 +158,7 @@ uint32_t osspi_ntlm_agreed(const void *token, size_t len)
 /* The first message of that type, or an empty one. head: what has to be there of it. */
 static struct message find_type(const void *token, size_t len, uint32_t type, size_t head)
 {
-    const uint8_t *at = token, *const end = at + len;
+    const uint8_t *at = token, *const end = at ? at + len : NULL;
 
     while (at && (at = find(at, (size_t)(end - at))) != NULL) {
         const struct message message = {at, (size_t)(end - at)};
