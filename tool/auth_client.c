@@ -135,7 +135,7 @@ static bool acquire(struct client *client)
 
 static bool connect_server(struct client *client)
 {
-    char why[256], words[512];
+    char why[256], words[768];
     const struct net_address *address = &client->options->address;
     int fd = net_connect(address, client->stream.deadline_ms, why, sizeof(why));
     if (fd >= 0) {

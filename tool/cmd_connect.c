@@ -283,7 +283,7 @@ static int run(const struct connect_options *options)
         outcome.code = text_usage("connect", "--alpn does not take '%s'", options->alpn);
     } else {
         if (status == SEC_E_OK)
-            status = stream_acquire(&stream, &auth);
+            status = stream_acquire(&stream, UNISP_NAME_A, &auth.credentials);
         if (status == SEC_E_OK) {
             connect_all(options, &stream, timeline, &outcome);
         } else {

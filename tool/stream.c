@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net.h"
+#include "record.h"
 
 #define STREAM_FLAGS \
     (ISC_REQ_CONFIDENTIALITY | ISC_REQ_REPLAY_DETECT | ISC_REQ_SEQUENCE_DETECT | ISC_REQ_STREAM | \
@@ -27,17 +28,17 @@ SECURITY_STATUS stream_init(struct stream *stream)
     return caller_init(&stream->caller);
 }
 
-SECURITY_STATUS stream_acquire(struct stream *stream, struct tls_auth *auth)
+SECURITY_STATUS stream_acquire(struct stream *stream, const char *package, PVOID auth_data)
 {
-    static char package[] = UNISP_NAME_A;
+    char *name = (char *)package;
     if (stream->caller.sync)
-        return AcquireCredentialsHandleA(NULL, package, SECPKG_CRED_OUTBOUND, NULL,
-                                         &auth->credentials, NULL, NULL, &stream->credential, NULL);
+        return AcquireCredentialsHandleA(NULL, name, SECPKG_CRED_OUTBOUND, NULL, auth_data, NULL,
+                                         NULL, &stream->credential, NULL);
     caller_begin(&stream->caller, stream->deadline_ms);
-    return caller_await(&stream->caller,
-                        SspiAcquireCredentialsHandleAsyncA(
-                            stream->caller.call, NULL, package, SECPKG_CRED_OUTBOUND, NULL,
-                            &auth->credentials, NULL, NULL, &stream->credential, NULL));
+    return caller_await(&stream->caller, SspiAcquireCredentialsHandleAsyncA(
+                                             stream->caller.call, NULL, name, SECPKG_CRED_OUTBOUND,
+                                             NULL, auth_data, NULL, NULL, &stream->credential,
+                                             NULL));
 }
 
 /* --- Legs ----------------------------------------------------------------------------------------
@@ -196,12 +197,34 @@ static enum stream_result read_more(struct stream *stream)
 /* --- Handshake, records, shutdown ----------------------------------------------------------------
  */
 
+/* The server's certificate, once a leg has brought it; true: nothing speaks against going on. */
+static bool judge(struct stream *stream, bool last)
+{
+    PCCERT_CONTEXT cert = NULL;
+    if (!stream->judge || stream->judged)
+        return true;
+    if (QueryContextAttributesA(&stream->context, SECPKG_ATTR_REMOTE_CERT_CONTEXT, &cert) !=
+            SEC_E_OK ||
+        !cert) {
+        stream->status = SEC_E_CERT_UNKNOWN;
+        return !last;
+    }
+    stream->status = stream->judge(stream->judge_data, cert);
+    stream->judged = stream->status == SEC_E_OK;
+    CertFreeCertificateContext(cert);
+    return stream->judged;
+}
+
 /* After a leg: sends its output, and says in *ret_more whether another leg wants more bytes. */
 static enum stream_result settle_leg(struct stream *stream, SECURITY_STATUS status, bool *ret_more)
 {
-    enum stream_result sent = stream_send_all(stream);
     *ret_more = status == SEC_I_CONTINUE_NEEDED || status == SEC_E_INCOMPLETE_MESSAGE ||
                 status == SEC_I_INCOMPLETE_CREDENTIALS;
+    if ((status == SEC_E_OK || *ret_more) && !judge(stream, status == SEC_E_OK)) {
+        bytes_clear(&stream->outgoing); /* nothing more goes to whoever this is */
+        return STREAM_TLS;
+    }
+    enum stream_result sent = stream_send_all(stream);
     if (status != SEC_E_OK && !*ret_more)
         return fail_tls(stream, status); /* weighs more than an alert that could not be sent */
     return sent;
@@ -252,27 +275,6 @@ static enum stream_result post_handshake(struct stream *stream)
     }
 }
 
-/* Opens the record at the beginning of `wire`. */
-static SECURITY_STATUS open_record(struct stream *stream)
-{
-    SecBuffer buffers[4] = {{(ULONG)stream->wire.len, SECBUFFER_DATA, stream->wire.data}};
-    SecBufferDesc desc = {SECBUFFER_VERSION, 4, buffers};
-    SECURITY_STATUS status = DecryptMessage(&stream->context, &desc, 0, NULL);
-    if (status != SEC_E_OK && status != SEC_I_RENEGOTIATE && status != SEC_I_CONTEXT_EXPIRED)
-        return status;
-    size_t left = 0;
-    bool memory = true;
-    for (unsigned i = 0; i < 4; i++) {
-        if (buffers[i].BufferType == SECBUFFER_EXTRA)
-            left = buffers[i].cbBuffer;
-        else if (buffers[i].BufferType == SECBUFFER_DATA && status == SEC_E_OK)
-            memory = bytes_append(&stream->plain, buffers[i].pvBuffer, buffers[i].cbBuffer);
-    }
-    if (left <= stream->wire.len)
-        bytes_consume(&stream->wire, stream->wire.len - left);
-    return memory ? status : SEC_E_INSUFFICIENT_MEMORY;
-}
-
 /* Without TLS what comes is what was said. */
 static enum stream_result take_clear(struct stream *stream)
 {
@@ -287,7 +289,7 @@ enum stream_result stream_open_records(struct stream *stream)
     if (stream->clear)
         return take_clear(stream);
     while (stream->wire.len > 0) {
-        SECURITY_STATUS status = open_record(stream);
+        SECURITY_STATUS status = record_open(&stream->context, &stream->wire, &stream->plain);
         if (status == SEC_E_INCOMPLETE_MESSAGE)
             return STREAM_OK;
         if (status == SEC_I_CONTEXT_EXPIRED)
@@ -310,48 +312,14 @@ enum stream_result stream_receive(struct stream *stream)
     return result == STREAM_OK ? stream_open_records(stream) : result;
 }
 
-static enum stream_result seal_record(struct stream *stream, const void *data, size_t len)
-{
-    struct bytes *out = &stream->outgoing;
-    size_t header = stream->sizes.cbHeader, trailer = stream->sizes.cbTrailer;
-    if (!bytes_reserve(out, header + len + trailer))
-        return fail_tls(stream, SEC_E_INSUFFICIENT_MEMORY);
-    unsigned char *record = out->data + out->len;
-    memcpy(record + header, data, len);
-    SecBuffer buffers[4] = {{(ULONG)header, SECBUFFER_STREAM_HEADER, record},
-                            {(ULONG)len, SECBUFFER_DATA, record + header},
-                            {(ULONG)trailer, SECBUFFER_STREAM_TRAILER, record + header + len},
-                            {0, SECBUFFER_EMPTY, NULL}};
-    SecBufferDesc desc = {SECBUFFER_VERSION, 4, buffers};
-    SECURITY_STATUS status = EncryptMessage(&stream->context, 0, &desc, 0);
-    if (status != SEC_E_OK)
-        return fail_tls(stream, status);
-    /* The parts may be shorter than announced: close the gaps. */
-    size_t used = 0;
-    for (unsigned i = 0; i < 3; i++) {
-        memmove(record + used, buffers[i].pvBuffer, buffers[i].cbBuffer);
-        used += buffers[i].cbBuffer;
-    }
-    out->len += used;
-    return STREAM_OK;
-}
-
 enum stream_result stream_seal(struct stream *stream, const void *data, size_t len)
 {
-    const unsigned char *rest = data;
-    if (stream->clear)
-        return bytes_append(&stream->outgoing, data, len)
-                   ? STREAM_OK
-                   : fail_tls(stream, SEC_E_INSUFFICIENT_MEMORY);
-    while (len > 0) {
-        size_t part = len < stream->sizes.cbMaximumMessage ? len : stream->sizes.cbMaximumMessage;
-        enum stream_result result = seal_record(stream, rest, part);
-        if (result != STREAM_OK)
-            return result;
-        rest += part;
-        len -= part;
-    }
-    return STREAM_OK;
+    SECURITY_STATUS status = SEC_E_OK;
+    if (!stream->clear)
+        status = record_seal(&stream->context, &stream->sizes, data, len, &stream->outgoing);
+    else if (!bytes_append(&stream->outgoing, data, len))
+        status = SEC_E_INSUFFICIENT_MEMORY;
+    return status == SEC_E_OK ? STREAM_OK : fail_tls(stream, status);
 }
 
 enum stream_result stream_shutdown(struct stream *stream)
@@ -379,6 +347,7 @@ void stream_disconnect(struct stream *stream)
     bytes_clear(&stream->wire);
     bytes_clear(&stream->plain);
     bytes_clear(&stream->outgoing);
+    stream->judged = false;
 }
 
 void stream_clear(struct stream *stream)

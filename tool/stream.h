@@ -40,12 +40,17 @@ struct stream {
     ULONG flags;          /* ISC_REQ_..., beside those that every stream has */
     struct tls_alpn alpn;
     int64_t deadline_ms; /* monotonic; may be moved at any time */
+    /* Asked once, as soon as the server's certificate is known and before anything that comes of it
+     * is sent; what is not SEC_E_OK ends the handshake. NULL: the package's own verdict is enough. */
+    SECURITY_STATUS (*judge)(void *data, PCCERT_CONTEXT cert);
+    void *judge_data;
     /* The stream's own. */
     int fd;
     CredHandle credential;
     CtxtHandle context; /* all-ones: none */
     SECURITY_STATUS status;
     int error;
+    bool judged;
     ULONG attributes;
     SecPkgContext_StreamSizes sizes;
     struct bytes wire;     /* received, not opened */
@@ -57,8 +62,9 @@ struct stream {
 /** Makes what the calls need; SEC_E_OK or why not. */
 SECURITY_STATUS stream_init(struct stream *stream);
 
-/** Acquires the credential (asynchronously unless sync). */
-SECURITY_STATUS stream_acquire(struct stream *stream, struct tls_auth *auth);
+/** Acquires the credential (asynchronously unless sync) of a package that speaks TLS: UNISP_NAME_A,
+ * CREDSSP_NAME_A. */
+SECURITY_STATUS stream_acquire(struct stream *stream, const char *package, PVOID auth_data);
 
 /** Speaks TLS over a connected, non-blocking socket, which the stream takes over. */
 enum stream_result stream_handshake(struct stream *stream, int fd);

@@ -16,7 +16,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import struct
@@ -24,13 +23,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
 # pylint: disable-next=wrong-import-position
-from test_interop_realm import NAME, Realm, Silence, die_with_parent, missing  # noqa: E402
+from sspi_server import SspiServer  # noqa: E402
+from test_interop_realm import NAME, Realm, Silence, missing  # noqa: E402
 
 SSPI = ""
 CERTS = Path(os.environ.get("OSSPI_TEST_CERTS", "certs"))
@@ -50,45 +49,11 @@ def run(*args, text="", env=None):
                           timeout=PATIENCE, check=False, env={**os.environ, **(env or {})})
 
 
-class Program:
-    """The command as a server, on a free port, for the length of a with statement; must end with 0."""
+class Program(SspiServer):
+    """The command as a server, on a free port."""
 
     def __init__(self, *args, env=None):
-        self.args, self.environment = args, {**os.environ, **(env or {})}
-
-    def __enter__(self):
-        self.log = tempfile.TemporaryFile("w+b")
-        self.process = subprocess.Popen([SSPI, *map(str, self.args)], stdout=self.log, env=self.environment,
-                                        stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
-        self.port = int(self.wait_for(r"listening on \S*:(\d+)[/,]").group(1))
-        return self
-
-    def text(self):
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
-
-    def wait_for(self, pattern):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            found = re.search(pattern, self.text())
-            if found:
-                return found
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        self.process.kill()
-        raise AssertionError(f"no {pattern!r} in:\n{self.text()}")
-
-    def __exit__(self, kind, value, trace):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        text = self.text()
-        self.log.close()
-        if kind is None and code != 0:
-            raise AssertionError(f"the server ended with {code}:\n{text}")
+        super().__init__(SSPI, *args, environment=env)
 
 
 class CommandLine(unittest.TestCase):

@@ -1,34 +1,27 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the OpenSSPI authors
-"""What the tests of CredSSP against other programs share: the realm with its KDC, certificates, and the program of
+"""What the tests of CredSSP against other programs share: names, certificates, and the program of
 this library's (credssp_gate.c) with what it tells.
 """
 
-import ctypes
 import os
 import re
-import shutil
-import signal
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
+from sspi_server import PATIENCE, die_with_parent
+
 REALM = "OPENSSPI.TEST"
 USER, DOMAIN, PASSWORD = "alice", REALM, "secret of alice"
-PATIENCE = 60  # only bounds what hangs
 
 
 def missing(what):
     print("missing: %s" % what, file=sys.stderr)
     sys.exit(1 if os.environ.get("OSSPI_REQUIRE_PEERS") else 77)
-
-
-def die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def cert(name):
@@ -46,53 +39,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-class Realm:
-    """A KDC on a copy of the test realm, the users of NTLM, and the environment that leads to them; kinit for alice."""
-
-    def __init__(self, source):
-        self.folder = tempfile.mkdtemp(prefix="opensspi-credssp-")
-        for name in os.listdir(source):
-            shutil.copy(os.path.join(source, name), self.folder)
-        self.port = free_port()
-        self.write("krb5.conf", "[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = false\n"
-                   "dns_canonicalize_hostname = false\nrdns = false\n[realms]\n%s = {\n"
-                   "kdc = 127.0.0.1:%d\n}\n[domain_realm]\nserver.test = %s\nlocalhost = %s\n"
-                   % (REALM, REALM, self.port, REALM, REALM))
-        self.write("kdc.conf", "[realms]\n%s = {\ndatabase_name = %s/principal\nkey_stash_file = %s/stash\n"
-                   "kdc_listen = 127.0.0.1:%d\nkdc_tcp_listen = 127.0.0.1:%d\n}\n"
-                   "[logging]\nkdc = FILE:%s/kdc.log\n"
-                   % (REALM, self.folder, self.folder, self.port, self.port, self.folder))
-        self.write("users", "%s:%s:%s\n" % (DOMAIN, USER, PASSWORD))
-        os.environ.update(
-            KRB5_CONFIG=self.path("krb5.conf"), KRB5_KDC_PROFILE=self.path("kdc.conf"),
-            KRB5_KTNAME=self.path("server.keytab"), KRB5CCNAME="FILE:" + self.path("ccache"),
-            KRB5RCACHENAME="file2:" + self.path("rcache"), NTLM_USER_FILE=self.path("users"))
-        self.kdc = subprocess.Popen(["krb5kdc", "-n"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                    preexec_fn=die_with_parent)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                break
-            except OSError:
-                if self.kdc.poll() is not None:
-                    raise
-                time.sleep(0.02)
-        subprocess.run(["kinit", USER], input=PASSWORD.encode(), check=True, stdout=subprocess.DEVNULL,
-                       timeout=PATIENCE)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "w", encoding="ascii") as file:
-            file.write(text)
-
-    def stop(self):
-        self.kdc.kill()
-        self.kdc.wait()
-        shutil.rmtree(self.folder)
 
 
 class Program:

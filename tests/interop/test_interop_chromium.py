@@ -14,9 +14,7 @@ import hashlib
 import json
 import os
 import random
-import re
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -26,6 +24,7 @@ import unittest
 import zlib
 from pathlib import Path
 
+from sspi_server import SspiServer
 from test_interop_chromium_driver import PATIENCE, Browser, missing
 
 SSPI = ""
@@ -56,41 +55,13 @@ def cert(name):
     return str(CERTS / name)
 
 
-class Server:
-    """`sspi serve` on a free port, for the length of a with statement; must end with status 0."""
+class Server(SspiServer):
+    """`sspi serve` with a certificate."""
 
     def __init__(self, folder, *args, name="server"):
-        self.args = [SSPI, "serve", str(folder), "--port", "0", "--seconds", "300",
-                     "--idle-timeout", "60000", "--handshake-timeout", "60000", "--verbose",
-                     "--cert", cert(f"{name}.pem"), "--key", cert(f"{name}.key"), *args]
-
-    def __enter__(self):
-        self.log = tempfile.TemporaryFile("w+b")
-        self.process = subprocess.Popen(self.args, stdout=self.log, stderr=subprocess.STDOUT)
-        end = time.monotonic() + PATIENCE
-        while not (found := re.search(r"listening on https://\S*:(\d+)/\n", self.text())):
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.process.kill()
-                raise AssertionError(f"the server does not start:\n{self.text()}")
-            time.sleep(0.02)
-        self.url = f"https://localhost:{found.group(1)}"
-        self.port = int(found.group(1))
-        return self
-
-    def text(self):
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
-
-    def __exit__(self, kind, value, trace):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        text = self.text()
-        self.log.close()
-        if kind is None and code != 0:
-            raise AssertionError(f"the server ended with {code}:\n{text[-3000:]}")
+        super().__init__(SSPI, "serve", folder, "--port", "0", "--seconds", "300",
+                         "--idle-timeout", "60000", "--handshake-timeout", "60000", "--verbose",
+                         "--cert", cert(f"{name}.pem"), "--key", cert(f"{name}.key"), *args)
 
 
 def png(width, height, noise):

@@ -10,10 +10,7 @@ is set.
 """
 
 import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +18,7 @@ import unittest
 from pathlib import Path
 
 import test_interop_realm as realms
+from sspi_server import SspiServer
 from test_interop_chromium_driver import PATIENCE, Browser, missing
 
 SSPI = ""
@@ -32,41 +30,13 @@ def cert(name):
     return str(CERTS / name)
 
 
-class Server:
-    """`sspi serve --auth` on a free port, for the length of a with statement; must end with status 0."""
+class Server(SspiServer):
+    """`sspi serve --auth` with the server's certificate."""
 
     def __init__(self, folder, *args):
-        self.args = [SSPI, "serve", str(folder), "--port", "0", "--seconds", "300", "--verbose",
-                     "--idle-timeout", "60000", "--handshake-timeout", "60000",
-                     "--cert", cert("server.pem"), "--key", cert("server.key"), *args]
-
-    def __enter__(self):
-        self.log = tempfile.TemporaryFile("w+b")
-        self.process = subprocess.Popen(self.args, stdout=self.log, stderr=subprocess.STDOUT,
-                                        preexec_fn=realms.die_with_parent)
-        end = time.monotonic() + PATIENCE
-        while not (found := re.search(r"listening on https://\S*:(\d+)/\n", self.text())):
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.process.kill()
-                raise AssertionError(f"the server does not start:\n{self.text()}")
-            time.sleep(0.02)
-        self.url = f"https://localhost:{found.group(1)}"
-        return self
-
-    def text(self):
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
-
-    def __exit__(self, kind, value, trace):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        text = self.text()
-        self.log.close()
-        if kind is None and code != 0:
-            raise AssertionError(f"the server ended with {code}:\n{text[-3000:]}")
+        super().__init__(SSPI, "serve", folder, "--port", "0", "--seconds", "300", "--verbose",
+                         "--idle-timeout", "60000", "--handshake-timeout", "60000",
+                         "--cert", cert("server.pem"), "--key", cert("server.key"), *args)
 
 
 class Site(unittest.TestCase):

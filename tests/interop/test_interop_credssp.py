@@ -18,7 +18,8 @@ import unittest
 sys.dont_write_bytecode = True
 os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-from credssp_world import DOMAIN, PASSWORD, PATIENCE, REALM, USER, Gate, Realm, cert, leaf, missing  # noqa: E402
+from credssp_world import DOMAIN, PASSWORD, PATIENCE, REALM, USER, Gate, cert, leaf, missing  # noqa: E402
+from test_interop_realm import Realm  # noqa: E402
 
 try:
     import gssapi
@@ -269,14 +270,11 @@ def main():
     if not shutil.which("krb5kdc"):
         missing("krb5kdc")
     Gate.program = [os.path.abspath(sys.argv[1])]
-    realm = Realm(os.environ["OSSPI_TEST_REALM"])
     names = sys.argv[2:]
     tests = [test for case in (OurClient, OurServer) for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
     suite = unittest.TestSuite(test for test in tests if not names or any(name in test.id() for name in names))
-    try:
+    with Realm():
         result = unittest.TextTestRunner(verbosity=2).run(suite)
-    finally:
-        realm.stop()
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
 
 

@@ -19,8 +19,9 @@ import unittest
 sys.dont_write_bytecode = True
 os.environ["PATH"] += ":/usr/sbin:/usr/bin:/sbin:/bin"
 
-from credssp_world import (DOMAIN, PASSWORD, PATIENCE, REALM, USER, Gate, Program, Realm, cert, die_with_parent,  # noqa: E402
+from credssp_world import (DOMAIN, PASSWORD, PATIENCE, REALM, USER, Gate, Program, cert, die_with_parent,  # noqa: E402
                            free_port, missing)
+from test_interop_realm import Realm  # noqa: E402
 
 try:
     from credssp_peer import Relay
@@ -264,13 +265,14 @@ def main():
              for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
     suite = unittest.TestSuite(test for test in tests if not names or any(name in test.id() for name in names))
     folder = tempfile.mkdtemp(prefix="opensspi-freerdp-")
-    realm = Realm(os.environ["OSSPI_TEST_REALM"])
-    FREERDP = FreeRdp(folder)
     try:
-        result = unittest.TextTestRunner(verbosity=2).run(suite)
+        with Realm():
+            FREERDP = FreeRdp(folder)
+            try:
+                result = unittest.TextTestRunner(verbosity=2).run(suite)
+            finally:
+                FREERDP.stop()
     finally:
-        FREERDP.stop()
-        realm.stop()
         shutil.rmtree(folder)
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
 

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import time
 import unittest
 from pathlib import Path
 
+from sspi_server import SspiServer
 from test_interop_realm import NAME, PATIENCE, Realm, Silence, die_with_parent, missing, secret
 
 SSPI = ""
@@ -44,48 +44,13 @@ def curl_binds():
     return tuple(map(int, re.match(r"curl (\d+)\.(\d+)", words).groups())) >= (8, 10)
 
 
-class Server:
-    """`sspi serve` on a free port, for the length of a with statement; must end with status 0."""
+class Server(SspiServer):
+    """`sspi serve` with the server's certificate."""
 
     def __init__(self, folder, *args, environment=None):
-        self.args = [SSPI, "serve", str(folder), "--port", "0", "--seconds", "150", "--verbose",
-                     "--handshake-timeout", "60000", "--idle-timeout", "60000",
-                     "--cert", cert("server.pem"), "--key", cert("server.key"), *args]
-        self.environment = {**os.environ, **(environment or {})}
-
-    def __enter__(self):
-        self.log = tempfile.TemporaryFile("w+b")
-        self.process = subprocess.Popen(self.args, stdout=self.log, stderr=subprocess.STDOUT,
-                                        env=self.environment, preexec_fn=die_with_parent)
-        self.port = int(self.wait_for(r"listening on https://\S*:(\d+)/\n").group(1))
-        return self
-
-    def text(self):
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
-
-    def wait_for(self, pattern):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            found = re.search(pattern, self.text())
-            if found:
-                return found
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        self.process.kill()
-        raise AssertionError(f"no {pattern!r} in:\n{self.text()}")
-
-    def __exit__(self, kind, value, trace):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        text = self.text()
-        self.log.close()
-        if kind is None and code != 0:
-            raise AssertionError(f"the server ended with {code}:\n{text}")
+        super().__init__(SSPI, "serve", folder, "--port", "0", "--seconds", "150", "--verbose",
+                         "--handshake-timeout", "60000", "--idle-timeout", "60000",
+                         "--cert", cert("server.pem"), "--key", cert("server.key"), *args, environment=environment)
 
 
 def curl(port, *args, host="server.test"):

@@ -6,28 +6,23 @@ The realm sets the environment (KRB5_CONFIG, KRB5CCNAME, ...) of this process an
 end with the with statement. NTLM's users are in a file beside it.
 """
 
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from sspi_server import PATIENCE, die_with_parent
+
 NAME = "OPENSSPI.TEST"
-PATIENCE = 60  # only bounds what hangs
 
 
 def missing():
     """What the realm needs and this machine has not."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     return [name for name in ["krb5kdc", "kadmin.local", "kinit"] if not shutil.which(name)]
-
-
-def die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def secret(user):

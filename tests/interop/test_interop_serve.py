@@ -12,9 +12,7 @@ certificates are in OSSPI_TEST_CERTS.
 import hashlib
 import os
 import random
-import re
 import shutil
-import signal
 import socket
 import ssl
 import struct
@@ -25,6 +23,8 @@ import threading
 import time
 import unittest
 from pathlib import Path
+
+from sspi_server import SspiServer
 
 SSPI = ""
 CERTS = Path(os.environ.get("OSSPI_TEST_CERTS", "certs"))
@@ -37,45 +37,12 @@ def cert(name):
     return str(CERTS / name)
 
 
-class Server:
-    """`sspi serve` on a free port, for the length of a with statement; must end with status 0."""
+class Server(SspiServer):
+    """`sspi serve` with a certificate."""
 
     def __init__(self, folder, *args, name="server"):
-        self.args = [SSPI, "serve", str(folder), "--port", "0", "--seconds", "150", "--verbose",
-                     "--cert", cert(f"{name}.pem"), "--key", cert(f"{name}.key"), *args]
-
-    def __enter__(self):
-        self.log = tempfile.TemporaryFile("w+b")
-        self.process = subprocess.Popen(self.args, stdout=self.log, stderr=subprocess.STDOUT)
-        self.port = int(self.wait_for(r"listening on https://\S*:(\d+)/\n").group(1))
-        return self
-
-    def text(self):
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
-
-    def wait_for(self, pattern):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            found = re.search(pattern, self.text())
-            if found:
-                return found
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        self.process.kill()
-        raise AssertionError(f"no {pattern!r} in:\n{self.text()}")
-
-    def __exit__(self, kind, value, trace):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        text = self.text()
-        self.log.close()
-        if kind is None and code != 0:
-            raise AssertionError(f"the server ended with {code}:\n{text}")
+        super().__init__(SSPI, "serve", folder, "--port", "0", "--seconds", "150", "--verbose",
+                         "--cert", cert(f"{name}.pem"), "--key", cert(f"{name}.key"), *args)
 
 
 def curl(port, *args, ca="ca.pem"):

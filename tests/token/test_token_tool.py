@@ -10,14 +10,14 @@ if OSSPI_REQUIRE_PEERS is set. The test certificates are in OSSPI_TEST_CERTS.
 """
 
 import os
-import re
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
+# pylint: disable-next=wrong-import-position
+from sspi_server import SspiServer  # noqa: E402
 
 SSPI = ""
 CERTS = Path(os.environ.get("OSSPI_TEST_CERTS", "certs"))
@@ -30,37 +30,11 @@ def uri(name, kind, query=""):
     return f"pkcs11:token=osspi%20test;object={name};type={kind}{query}"
 
 
-class Server:
-    """`sspi serve` on a free port, for the length of a with statement; must end with status 0."""
+class Server(SspiServer):
+    """`sspi serve` with keys in a token."""
 
     def __init__(self, *args):
-        self.args = [SSPI, "serve", str(CERTS), "--port", "0", "--seconds", "100", *args]
-
-    def __enter__(self):
-        self.log = tempfile.TemporaryFile("w+b")
-        self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=subprocess.STDOUT)
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and self.process.poll() is None:
-            text = os.pread(self.log.fileno(), 1 << 16, 0).decode()
-            found = re.search(r"listening on https://\S*:(\d+)/\n", text)
-            if found:
-                self.port = int(found.group(1))
-                return self
-            time.sleep(0.02)
-        self.process.kill()
-        raise AssertionError("the server does not listen:\n" + text)
-
-    def __exit__(self, kind, value, trace):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        self.log.close()
-        if kind is None and code != 0:
-            raise AssertionError(f"the server ended with {code}")
+        super().__init__(SSPI, "serve", CERTS, "--port", "0", "--seconds", "100", *args)
 
 
 def connect(server, *args):

@@ -167,16 +167,17 @@ static SECURITY_STATUS decrypt_stream(struct osspi_context *context, SecBuffer *
     return status;
 }
 
-/* A token (RFC 4121 4.2.6) with zero where a signature has 0xFFFF, and where a wrap token without
- * sealing says how far it was turned round: its checksum would be behind the data, and there is no
- * such buffer. libgssapi_krb5 ends the process on that. */
+/* A token (RFC 4121 4.2.6) without its checksum: a signature that ends with its head, or a wrap
+ * token that is neither sealed nor turned round, whose checksum would be in a buffer of its own.
+ * libgssapi_krb5 ends the process on both. */
 static bool lacks_checksum(const gss_buffer_desc *token)
 {
     const uint8_t *bytes = token->value;
 
-    if (token->length < 8 || bytes[1] != 4 || bytes[6] != 0 || bytes[7] != 0)
+    if (token->length < 8 || bytes[1] != 4)
         return false;
-    return bytes[0] == 4 || (bytes[0] == 5 && (bytes[2] & 2) == 0);
+    return bytes[0] == 4 ? token->length <= 16
+                         : bytes[0] == 5 && (bytes[2] & 2) == 0 && bytes[6] == 0 && bytes[7] == 0;
 }
 
 static SECURITY_STATUS decrypt_krb5(struct osspi_context *context,
