@@ -30,7 +30,7 @@ PATIENCE = 120  # only bounds what hangs
 FUNCTION_SECTIONS = ["Syntax", "Parameters", "Return value", "Remarks", "Example", "Requirements",
                      "See also"]
 TYPE_SECTIONS = ["Syntax", "Members", "Remarks", "Example", "Requirements", "See also"]
-TYPES = ["OsspiOptions", "OsspiStatistics", "OsspiHistogram", "OsspiTraceRecord", "OsspiStoreFile"]
+TYPES = ["OsspiOptions", "OsspiStatistics", "OsspiHistogram", "OsspiTraceRecord", "OsspiStoreFile", "OsspiServerKey"]
 # What a fragment may take for granted; a block that includes something itself gets nothing.
 PRELUDE = ("#include <stdbool.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
            "#include <opensspi.h>\n#include <schannel.h>\n")
