@@ -20,6 +20,7 @@
 #include "side.h"
 
 static char folder[400]; /* constant after bench_certs_make */
+static pid_t owner;      /* the same */
 
 struct bench_certs bench_certs_paths(const char *where, bool rsa)
 {
@@ -131,8 +132,11 @@ static void make_all(void *data)
     make_kind(false);
 }
 
+/* Not by a child of the bench that ends with exit(). */
 static void remove_all(void)
 {
+    if (getpid() != owner)
+        return;
     for (int rsa = 0; rsa < 2; rsa++) {
         struct bench_certs certs = bench_certs_paths(folder, rsa);
 
@@ -155,7 +159,8 @@ const char *bench_certs_make(const struct bench_options *options)
         snprintf(folder, sizeof(folder), "%s/bench-XXXXXX", temporary ? temporary : "/tmp");
         if (!mkdtemp(folder))
             bench_die("no temporary folder: %s", strerror(errno));
-        atexit(remove_all); /* sides end with _exit */
+        owner = getpid();
+        atexit(remove_all);
     }
     bench_in_child(make_all, NULL);
     return folder;

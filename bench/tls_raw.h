@@ -27,6 +27,7 @@ struct bench_tls {
     bool verify;  /* the client verifies, or neither side's client does */
     bool release; /* libssl: give record buffers back while nothing is in them */
     enum bench_cipher cipher;
+    const char *key, *pin; /* SSPI: the server's key, by a URI; NULL: the one in the folder */
 };
 
 /** Configuration of both ends in one library context. */

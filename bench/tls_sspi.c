@@ -82,7 +82,8 @@ void sspi_engine_add(struct sspi_engine *engine, const struct bench_tls *tls, en
     PCCERT_CONTEXT cert;
 
     *engine = (struct sspi_engine){.tls = *tls, .way = way};
-    if (OsspiLoadCertificate(certs.chain, certs.key, NULL, &cert) != SEC_E_OK)
+    if (OsspiLoadCertificate(certs.chain, tls->key ? tls->key : certs.key, tls->pin, &cert) !=
+        SEC_E_OK)
         bench_die("the library does not take the certificate");
     acquire(engine, true, cert);
     acquire(engine, false, NULL);

@@ -3,15 +3,21 @@
 /*
  * `sspi auth`: two sides that authenticate over TCP and then talk under seal.
  *
- * cmd_auth.c     the command line
- * auth_client.c  `sspi auth connect`
- * auth_server.c  `sspi auth serve`: listener and limits
- * auth_peer.c    one of its connections
- * auth_wire.c    frames, and what is sealed in them
+ * cmd_auth.c          the command line
+ * auth_client.c       `sspi auth connect`
+ * auth_client_tls.c   the same over a package that is TLS itself
+ * auth_server.c       `sspi auth serve`: listener and limits
+ * auth_peer.c         one of its connections
+ * auth_peer_leg.c     who is there: its legs
+ * auth_peer_line.c    what he says: its lines
+ * auth_wire.c         frames, and what is sealed in them
  *
  * On the wire everything is a frame: its length in four bytes, the most significant first, and then
  * as many bytes. Both sides know what a frame is: a token, as long as their context is not
  * established, then a sealed message. A side that refuses closes the connection.
+ *
+ * CredSSP has no frames: its tokens are a stream of TLS records, and what is said afterwards is
+ * text in further records of it, each line with its newline.
  */
 #ifndef SSPI_TOOL_AUTH_H
 #define SSPI_TOOL_AUTH_H
@@ -25,12 +31,16 @@
 #include "bytes.h"
 #include "login.h"
 #include "net.h"
+#include "tls.h"
 
 #define AUTH_FRAME_MAX 131072 /* bytes of a frame's content: twice the longest token */
 #define AUTH_LINE_MAX  65536  /* bytes under one seal */
 
-/** How tokens travel. A package whose tokens come in a stream of their own gets another kind. */
-enum auth_wire { AUTH_FRAMES };
+/** How tokens and lines travel. */
+enum auth_wire {
+    AUTH_FRAMES, /* each in a frame */
+    AUTH_STREAM  /* as the package makes them: TLS */
+};
 
 /** A package that the command can speak. */
 struct auth_package {
@@ -46,7 +56,10 @@ struct auth_connect_options {
     const struct auth_package *package;
     struct net_address address;
     struct login_options login;
-    const char *target; /* NULL: host/HOST */
+    const char *target;      /* NULL: host/HOST, or TERMSRV/HOST */
+    const char *ca;          /* AUTH_STREAM: roots to judge the server's certificate by, or NULL */
+    const char *server_name; /* AUTH_STREAM: the name in it, or NULL */
+    struct tls_options tls;  /* AUTH_STREAM */
     bool delegate, mutual;
     unsigned deadline_ms;
     bool sync, json, quiet;
@@ -54,6 +67,7 @@ struct auth_connect_options {
 
 struct auth_serve_options {
     const struct auth_package *package;
+    struct tls_options tls; /* AUTH_STREAM */
     const char *address;
     unsigned port;            /* 0: any */
     unsigned deadline_ms;     /* for an authentication */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <credssp.h>
+
 #include "text.h"
 #include "tool.h"
 
@@ -176,6 +178,22 @@ static int run(struct auth_server *server)
     return code;
 }
 
+/* The package's own keys; a package that is TLS besides has the certificate. */
+static int acquire(struct auth_server *server)
+{
+    const struct auth_serve_options *options = server->options;
+    struct tls_auth auth;
+    if (options->package->wire == AUTH_FRAMES)
+        return login_acquire_server(options->package->name, NULL, &server->credential);
+    int code = tls_auth_load(&options->tls, &auth);
+    if (code == TOOL_OK) {
+        CREDSSP_CRED both = {CredsspSubmitBufferBoth, &auth.credentials, NULL};
+        code = login_acquire_server(options->package->name, &both, &server->credential);
+    }
+    tls_auth_clear(&auth);
+    return code;
+}
+
 int auth_serve(const struct auth_serve_options *options)
 {
     struct auth_server *server = calloc(1, sizeof(*server));
@@ -184,7 +202,7 @@ int auth_serve(const struct auth_serve_options *options)
         return TOOL_LOCAL;
     }
     server->options = options;
-    int code = login_acquire_server(options->package->name, &server->credential);
+    int code = acquire(server);
     if (code == TOOL_OK) {
         code = run(server);
         FreeCredentialsHandle(&server->credential);

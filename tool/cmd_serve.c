@@ -123,7 +123,8 @@ static int acquire_auth(struct server *server, const char *list)
     int code = TOOL_OK;
     for (int i = 0; list && i < HTTP_SCHEMES && code == TOOL_OK; i++) {
         if (has_scheme(list, (enum http_scheme)i))
-            code = login_acquire_server(http_scheme_name((enum http_scheme)i), &server->auth[i]);
+            code =
+                login_acquire_server(http_scheme_name((enum http_scheme)i), NULL, &server->auth[i]);
     }
     return code;
 }

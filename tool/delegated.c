@@ -71,7 +71,9 @@ SECURITY_STATUS delegated_read(PCtxtHandle context, struct delegated *ret_delega
     if (status != SEC_E_OK)
         return status;
     status = SspiUnmarshalAuthIdentity(creds.AuthBufferLen, (char *)creds.AuthBuffer, &identity);
-    FreeContextBuffer(creds.AuthBuffer); /* wipes it */
+    if (creds.AuthBuffer)
+        explicit_bzero(creds.AuthBuffer, creds.AuthBufferLen);
+    FreeContextBuffer(creds.AuthBuffer);
     if (status == SEC_E_OK)
         status = read_identity(identity, ret_delegated);
     SspiFreeAuthIdentity(identity);

@@ -60,12 +60,21 @@ static bool is_field(const struct http_request *request, const char *name)
            strncasecmp(request->field, name, request->field_len) == 0;
 }
 
+/* What proxies add (RFC 9110 7.6.3, RFC 7239), and what they added before that was written. */
+static bool is_proxy_field(const struct http_request *request)
+{
+    return is_field(request, "via") || is_field(request, "forwarded") ||
+           is_field(request, "x-forwarded-for");
+}
+
 static int on_header_value(http_parser *parser, const char *data, size_t len)
 {
     struct http_request *request = request_of(parser);
     bool begins = !request->in_value;
     if (begins && is_field(request, "host"))
         request->host_count++;
+    if (begins && is_proxy_field(request))
+        request->forwarded = true;
     request->in_value = true;
     /* What comes behind a body is no header any more. */
     if (!request->wants_authorization || request->headers_done ||

@@ -36,6 +36,7 @@ struct http_request {
     bool wants_authorization; /* clients authenticate: keep the field of that name */
     unsigned authorization_count;
     struct bytes authorization; /* its value */
+    bool forwarded; /* a proxy has passed it on, and may pass on others' over this connection */
     bool headers_done, complete;
     int refusal; /* HTTP status to answer at once, or 0 */
 };

@@ -39,31 +39,39 @@ int login_check(const char *verb, const struct login_options *options)
     return OPTIONS_GO;
 }
 
-int login_load(const struct login_options *options, struct login *ret_login)
+static int load_password(const char *file, char **ret_password)
 {
-    *ret_login = (struct login){0};
-    if (!options->user)
-        return TOOL_OK;
     char source[4096];
-    int len = snprintf(source, sizeof(source), "file:%s", options->password_file);
+    int len = snprintf(source, sizeof(source), "file:%s", file);
     if (len < 0 || (size_t)len >= sizeof(source)) {
         text_complain("the name of the password file is too long");
         return TOOL_LOCAL;
     }
-    ret_login->password = text_password(source);
-    if (!ret_login->password)
-        return TOOL_LOCAL;
-    const char *domain = options->domain ? options->domain : "";
-    ret_login->identity = (SEC_WINNT_AUTH_IDENTITY_A){
-        .User = (unsigned char *)options->user,
-        .UserLength = (ULONG)strlen(options->user),
-        .Domain = (unsigned char *)domain,
-        .DomainLength = (ULONG)strlen(domain),
-        .Password = (unsigned char *)ret_login->password,
-        .PasswordLength = (ULONG)strlen(ret_login->password),
-        .Flags = SEC_WINNT_AUTH_IDENTITY_ANSI,
-    };
-    ret_login->auth_data = &ret_login->identity;
+    *ret_password = text_password(source);
+    return *ret_password ? TOOL_OK : TOOL_LOCAL;
+}
+
+int login_load(const struct login_options *options, struct login *ret_login)
+{
+    *ret_login = (struct login){
+        .identity = {.Version = SEC_WINNT_AUTH_IDENTITY_VERSION,
+                     .Length = sizeof(ret_login->identity),
+                     .PackageList = (unsigned char *)options->packages,
+                     .PackageListLength = options->packages ? (ULONG)strlen(options->packages) : 0,
+                     .Flags = SEC_WINNT_AUTH_IDENTITY_ANSI}};
+    if (options->user) {
+        const char *domain = options->domain ? options->domain : "";
+        int code = load_password(options->password_file, &ret_login->password);
+        if (code != TOOL_OK)
+            return code;
+        ret_login->identity.User = (unsigned char *)options->user;
+        ret_login->identity.UserLength = (ULONG)strlen(options->user);
+        ret_login->identity.Domain = (unsigned char *)domain;
+        ret_login->identity.DomainLength = (ULONG)strlen(domain);
+        ret_login->identity.Password = (unsigned char *)ret_login->password;
+        ret_login->identity.PasswordLength = (ULONG)strlen(ret_login->password);
+    }
+    ret_login->auth_data = options->user || options->packages ? &ret_login->identity : NULL;
     return TOOL_OK;
 }
 
@@ -73,10 +81,11 @@ void login_clear(struct login *login)
     *login = (struct login){0};
 }
 
-int login_acquire_server(const char *package, PCredHandle ret_credential)
+int login_acquire_server(const char *package, PVOID auth_data, PCredHandle ret_credential)
 {
-    SECURITY_STATUS status = AcquireCredentialsHandleA(
-        NULL, (char *)package, SECPKG_CRED_INBOUND, NULL, NULL, NULL, NULL, ret_credential, NULL);
+    SECURITY_STATUS status =
+        AcquireCredentialsHandleA(NULL, (char *)package, SECPKG_CRED_INBOUND, NULL, auth_data, NULL,
+                                  NULL, ret_credential, NULL);
     if (status == SEC_E_OK)
         return TOOL_OK;
     char what[64];
@@ -96,6 +105,10 @@ static const char *server_advice(SECURITY_STATUS status)
         return "sspi packages tells which there are; NTLM comes with Debian's gss-ntlmssp";
     case SEC_E_LOGON_DENIED:
         return "the client's password, or a key of the keytab, is not the right one";
+    case SEC_E_MESSAGE_ALTERED:
+        return "what came is not what was sent: is somebody in between?";
+    case SEC_E_DELEGATION_POLICY:
+        return "the client speaks a version of CredSSP that is not safe; it needs its updates";
     case SEC_E_BAD_BINDINGS:
         return "the client is on another TLS connection than this one, or does not tell on which";
     default:
@@ -126,6 +139,12 @@ const char *login_advice(SECURITY_STATUS status, bool server)
         return "sspi packages tells which there are; NTLM comes with Debian's gss-ntlmssp";
     case SEC_E_INVALID_TOKEN:
         return "does the other side speak this package?";
+    case SEC_E_MESSAGE_ALTERED:
+        return "what came is not what was sent: is somebody in between?";
+    case SEC_E_DELEGATION_POLICY:
+        return "the server speaks a version of CredSSP that is not safe; it needs its updates";
+    case SEC_E_POLICY_NLTM_ONLY:
+        return "--mutual asks for a proof that NTLM never gives: is there a ticket for --target?";
     case HRESULT_FROM_WIN32(ERROR_TIMEOUT):
         return "no KDC or server answered in time; more with --timeout MS";
     default:

@@ -16,11 +16,12 @@ struct login_options {
     const char *user;
     const char *domain;
     const char *password_file; /* its first line */
+    const char *packages;      /* that Negotiate may choose from: "kerberos", "!kerberos", ... */
 };
 
 /** pAuthData and all it points to. It holds pointers into itself, so it must stay where it is. */
 struct login {
-    SEC_WINNT_AUTH_IDENTITY_A identity;
+    SEC_WINNT_AUTH_IDENTITY_EXA identity;
     PVOID auth_data; /* &identity, or NULL: default credentials */
     char *password;
 };
@@ -37,8 +38,9 @@ int login_load(const struct login_options *options, struct login *ret_login);
 /** Wipes the password. */
 void login_clear(struct login *login);
 
-/** A server's credential of a package. An exit code; errors have been reported. */
-int login_acquire_server(const char *package, PCredHandle ret_credential);
+/** A server's credential of a package; auth_data: its pAuthData, NULL = the default. An exit code;
+ * errors have been reported. */
+int login_acquire_server(const char *package, PVOID auth_data, PCredHandle ret_credential);
 
 /** What to try next after a package's status; NULL if nothing comes to mind. */
 const char *login_advice(SECURITY_STATUS status, bool server);

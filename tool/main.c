@@ -17,7 +17,7 @@ static const struct verb verbs[] = {
     {"packages", cmd_packages, "list the security packages of this library"},
     {"connect", cmd_connect, "make a TLS connection and show what was negotiated"},
     {"serve", cmd_serve, "serve a directory over HTTPS"},
-    {"auth", cmd_auth, "authenticate by Negotiate, Kerberos or NTLM, and talk under seal"},
+    {"auth", cmd_auth, "authenticate by Negotiate, Kerberos, NTLM or CredSSP, and talk under seal"},
     {"store", cmd_store, "list and change the certificates of this user or machine"},
     {"status", cmd_status, "explain a status code"},
     {"bench", cmd_bench, "measure: asynchronous calls against synchronous ones"},

@@ -34,6 +34,7 @@ struct run {
     struct http_reply reply;
     struct bytes token; /* ours */
     bool established;
+    bool ended;                /* in order: nothing more comes */
     enum stream_result result; /* of the connection */
 };
 
@@ -158,7 +159,10 @@ static bool read_reply(struct run *run, bool whole)
     enum stream_result result = stream_open_records(stream);
     for (;;) {
         size_t used;
-        bool ended = result == STREAM_CLOSED || (result == STREAM_EOF && stream->clear);
+        /* The end may come with the last bytes, and is told only once. */
+        run->ended =
+            run->ended || result == STREAM_CLOSED || (result == STREAM_EOF && stream->clear);
+        bool ended = run->ended && stream->plain.len == 0;
         if (stream->plain.len > 0 || ended) {
             if (!http_reply_feed(reply, stream->plain.data, stream->plain.len, &used))
                 return reply->sink_failed ? fail(run, "cannot write the page to standard output")
@@ -168,9 +172,12 @@ static bool read_reply(struct run *run, bool whole)
         }
         if (reply->complete || (reply->head_done && !whole))
             return true;
-        if (ended || result != STREAM_OK)
-            return ended ? fail(run, "the answer of %s is cut off", run->host)
-                         : fail_stream(run, result);
+        if (ended)
+            return fail(run, "the answer of %s is cut off", run->host);
+        if (run->ended)
+            continue; /* what is left, and then the end */
+        if (result != STREAM_OK)
+            return fail_stream(run, result);
         set_deadline(run);
         result = stream_await(stream);
         if (result == STREAM_OK)
@@ -256,7 +263,10 @@ static bool is_let_in(struct run *run, bool *ret_more)
         done = read_reply(run, true);
     if (done && token.len > 0 && !run->established)
         done = make_leg(run, &token);
-    if (done && !refused && !run->established)
+    if (done && !refused && !run->established && run->outcome->status >= 400)
+        done = fail(run, "%s answers %d, and has not proved who it is", run->host,
+                    run->outcome->status);
+    else if (done && !refused && !run->established)
         done = fail(run, "%s lets us in and has not proved who it is", run->host);
     if (done && refused && run->token.len == 0)
         done = fail(run, "%s wants more, and we have nothing more to say", run->host);

@@ -22,9 +22,10 @@ struct peer_auth {
     CtxtHandle context; /* all-ones: none; only while legs are to come */
     enum http_scheme scheme;
     bool pending, keep_alive;
-    peer_auth_done *done; /* of the leg that is pending */
-    SecPkgContext_Bindings bindings;
-    struct bytes token; /* the leg's input */
+    bool shared;                     /* by several clients, behind a proxy */
+    peer_auth_done *done;            /* of the leg that is pending */
+    SecPkgContext_Bindings bindings; /* empty: the certificate has none */
+    struct bytes token;              /* the leg's input */
     SecBuffer in[2], out[1];
     SecBufferDesc in_desc, out_desc;
     ULONG attributes;
@@ -34,18 +35,27 @@ struct peer_auth {
 
 static void on_leg_done(SspiAsyncContext *call, void *data);
 
-bool peer_auth_start(struct peer *peer)
+const char *peer_auth_start(struct peer *peer)
 {
     struct peer_auth *auth = calloc(1, sizeof(*auth));
     if (!auth)
-        return false;
+        return "out of memory";
     peer->auth = auth;
     SecInvalidateHandle(&auth->context);
     auth->call = SspiCreateAsyncContext();
-    return auth->call && SspiSetAsyncNotifyCallback(auth->call, on_leg_done, peer) == SEC_E_OK &&
-           OsspiSetCompletionQueue(auth->call, peer->server->queue) == SEC_E_OK &&
-           QueryContextAttributesA(&peer->context, SECPKG_ATTR_ENDPOINT_BINDINGS,
-                                   &auth->bindings) == SEC_E_OK;
+    if (!auth->call || SspiSetAsyncNotifyCallback(auth->call, on_leg_done, peer) != SEC_E_OK ||
+        OsspiSetCompletionQueue(auth->call, peer->server->queue) != SEC_E_OK)
+        return "out of memory";
+    SECURITY_STATUS status =
+        QueryContextAttributesA(&peer->context, SECPKG_ATTR_ENDPOINT_BINDINGS, &auth->bindings);
+    /* RFC 5929 defines none for Ed25519. Then nobody can bind, so nobody may be asked to. */
+    if (status == SEC_E_OK ||
+        (status == SEC_E_UNSUPPORTED_FUNCTION && peer->server->options.allow_missing_bindings))
+        return NULL;
+    return status == SEC_E_UNSUPPORTED_FUNCTION
+               ? "the certificate's signature has no channel bindings: take another certificate, "
+                 "or --allow-missing-bindings"
+               : text_status(status);
 }
 
 const char *peer_auth_user(const struct peer *peer)
@@ -156,7 +166,7 @@ static SECURITY_STATUS begin_leg(struct peer *peer)
     auth->in[0] = (SecBuffer){(ULONG)auth->token.len, SECBUFFER_TOKEN, auth->token.data};
     auth->in[1] = (SecBuffer){auth->bindings.BindingsLength, SECBUFFER_CHANNEL_BINDINGS,
                               auth->bindings.Bindings};
-    auth->in_desc = (SecBufferDesc){SECBUFFER_VERSION, 2, auth->in};
+    auth->in_desc = (SecBufferDesc){SECBUFFER_VERSION, auth->bindings.Bindings ? 2 : 1, auth->in};
     auth->out[0] = (SecBuffer){0, SECBUFFER_TOKEN, NULL};
     auth->out_desc = (SecBufferDesc){SECBUFFER_VERSION, 1, auth->out};
     SspiReinitAsyncContext(auth->call);
@@ -187,7 +197,7 @@ static void judge(struct peer *peer, enum http_scheme scheme, peer_auth_done *do
     peer_set_deadline(peer, peer->server->options.handshake_ms + AUTH_SPARE_MS);
 }
 
-void peer_auth_check(struct peer *peer, const struct bytes *value, bool keep_alive,
+void peer_auth_check(struct peer *peer, const struct bytes *value, bool keep_alive, bool forwarded,
                      peer_auth_done *done)
 {
     struct peer_auth *auth = peer->auth;
@@ -196,6 +206,7 @@ void peer_auth_check(struct peer *peer, const struct bytes *value, bool keep_ali
 
     bytes_clear(&auth->reply);
     auth->keep_alive = keep_alive;
+    auth->shared = auth->shared || forwarded;
     if (value)
         result = http_auth_read((const char *)value->data, value->len, &scheme, &auth->token);
     if (result == HTTP_AUTH_TOKEN && SecIsValidHandle(&peer->server->auth[scheme]) &&
@@ -204,8 +215,8 @@ void peer_auth_check(struct peer *peer, const struct bytes *value, bool keep_ali
         return;
     }
     forget_context(auth);
-    if (value)
-        forget_user(auth); /* wants to be somebody, and is not */
+    if (value || auth->shared)
+        forget_user(auth); /* wants to be somebody, and is not; or may be somebody else */
     done(peer, result == HTTP_AUTH_BAD ? 400 : auth->user ? 0 : 401);
 }
 
@@ -223,7 +234,8 @@ static bool add_challenge(struct answer *answer, enum http_scheme scheme, const 
 bool peer_auth_add(struct peer *peer, struct answer *answer)
 {
     struct peer_auth *auth = peer->auth;
-    bool done = !auth->user || answer_add(answer, "Persistent-Auth", "true");
+    bool done =
+        !auth->user || answer_add(answer, "Persistent-Auth", auth->shared ? "false" : "true");
 
     if (auth->reply.len > 0) {
         done = done && add_challenge(answer, auth->scheme, &auth->reply);

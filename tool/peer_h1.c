@@ -198,7 +198,7 @@ static void answer(struct peer *peer)
     peer->blocked = true;
     if (peer->auth && !exchange->refusal)
         peer_auth_check(peer, request->authorization_count > 0 ? &request->authorization : NULL,
-                        h1->keep_alive, on_judged);
+                        h1->keep_alive, request->forwarded, on_judged);
     else
         exchange_begin(exchange, on_answer);
 }

@@ -123,8 +123,11 @@ static void handshake_done(struct peer *peer)
     }
     peer->server->handshakes++;
     peer->protocol = choose_protocol(peer);
-    if (!peer->protocol->start(peer) || (peer->server->authenticates && !peer_auth_start(peer))) {
-        peer_drop(peer, "out of memory");
+    const char *why = peer->protocol->start(peer) ? NULL : "out of memory";
+    if (!why && peer->server->authenticates)
+        why = peer_auth_start(peer);
+    if (why) {
+        peer_drop(peer, why);
         return;
     }
     peer->state = PEER_OPEN;

@@ -35,10 +35,10 @@ SECURITY_STATUS stream_acquire(struct stream *stream, const char *package, PVOID
         return AcquireCredentialsHandleA(NULL, name, SECPKG_CRED_OUTBOUND, NULL, auth_data, NULL,
                                          NULL, &stream->credential, NULL);
     caller_begin(&stream->caller, stream->deadline_ms);
-    return caller_await(&stream->caller, SspiAcquireCredentialsHandleAsyncA(
-                                             stream->caller.call, NULL, name, SECPKG_CRED_OUTBOUND,
-                                             NULL, auth_data, NULL, NULL, &stream->credential,
-                                             NULL));
+    return caller_await(&stream->caller,
+                        SspiAcquireCredentialsHandleAsyncA(stream->caller.call, NULL, name,
+                                                           SECPKG_CRED_OUTBOUND, NULL, auth_data,
+                                                           NULL, NULL, &stream->credential, NULL));
 }
 
 /* --- Legs ----------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ struct stream {
     struct tls_alpn alpn;
     int64_t deadline_ms; /* monotonic; may be moved at any time */
     /* Asked once, as soon as the server's certificate is known and before anything that comes of it
-     * is sent; what is not SEC_E_OK ends the handshake. NULL: the package's own verdict is enough. */
+     * is sent; what is not SEC_E_OK ends the handshake. NULL: the package's own verdict is enough.
+     */
     SECURITY_STATUS (*judge)(void *data, PCCERT_CONTEXT cert);
     void *judge_data;
     /* The stream's own. */

@@ -268,8 +268,9 @@ void osspi_executor_callback(struct osspi_engine *engine, struct osspi_worker *s
     }
     osspi_call_wake_waiters(call); /* behind the change of the census */
     osspi_count_for(self, OSSPI_COUNT_CALLBACKS, 1);
+    osspi_caller_revert(); /* should what the program does inside a call have forgotten to */
     osspi_call_notify(engine, call, counted);
-    osspi_caller_revert(); /* should the callback have forgotten to */
+    osspi_caller_revert(); /* should the callback */
     osspi_engine_finished(engine, self, 1);
     if (engine->epoch != osspi_fork_epoch())
         return;

@@ -37,6 +37,8 @@ PATIENCE = 60  # only bounds what hangs; sanitizers make everything slow
 ALICE = f"alice@{NAME}"
 TARGET = "host/server.test"
 PACKAGES = ["negotiate", "kerberos", "ntlm"]
+CREDSSP = ["--package", "credssp"]
+TERMSRV = ["--target", "TERMSRV/server.test"]
 NOBODY = {"KRB5CCNAME": "FILE:/nonexistent", "NTLM_USER_FILE": "/nonexistent"}
 
 
@@ -64,7 +66,7 @@ class CommandLine(unittest.TestCase):
                 (["auth", "listen"], "connect or serve"),
                 (["auth", "connect"], "HOST:PORT"),
                 (["auth", "connect", "h:0"], "HOST:PORT"),
-                (["auth", "connect", "h", "--package", "basic"], "negotiate, kerberos or ntlm"),
+                (["auth", "connect", "h", "--package", "basic"], "negotiate, kerberos, ntlm or credssp"),
                 (["auth", "connect", "h", "--user", "a"], "--password-file"),
                 (["auth", "connect", "h", "--user", ""], "--password-file"),
                 (["auth", "connect", "h", "--user", "", "--password-file", "f"], "leave it out"),
@@ -80,6 +82,25 @@ class CommandLine(unittest.TestCase):
                 (["auth", "serve", "--mutual"], "--mutual is for connect"),
                 (["auth", "serve", "--user", "a"], "--user is for connect"),
                 (["auth", "serve", "--port", "70000"], "--port takes a number"),
+                (["auth", "connect", "h", "--packages", "ntlm", "--package", "ntlm"], "for negotiate and credssp"),
+                (["auth", "connect", "h", "--packages", ""], "--packages takes"),
+                (["auth", "connect", "h", "--ca", "f"], "for --package credssp"),
+                (["auth", "connect", "h", "--server-name", "s", "--package", "kerberos"], "for --package credssp"),
+                (["auth", "connect", "h", *CREDSSP, "--server-name", ""], "--server-name takes"),
+                (["auth", "connect", "h", *CREDSSP, "--server-name", "x" * 300], "--server-name takes"),
+                (["auth", "connect", "h", *CREDSSP, "--delegate"], "--user NAME"),
+                (["auth", "connect", "h", *CREDSSP, "--cert", "c"], "--cert is for serve"),
+                (["auth", "connect", "h", *CREDSSP, "--key-password", "pass:x"], "--key-password is for serve"),
+                (["auth", "serve", *CREDSSP], "--cert FILE"),
+                (["auth", "serve", *CREDSSP, "--key", "k"], "--cert FILE"),
+                (["auth", "serve", *CREDSSP, "--cert", "c", "--store-cert", "00"], "--cert FILE"),
+                (["auth", "serve", *CREDSSP, "--store-cert", "00", "--key", "k"], "the store has the key"),
+                (["auth", "serve", *CREDSSP, "--cert", "c", "--password", "pass:x"], "no option --password"),
+                (["auth", "serve", *CREDSSP, "--cert", "c", "--ca", "f"], "--ca is for connect"),
+                (["auth", "serve", *CREDSSP, "--cert", "c", "--packages", "ntlm"], "--packages is for connect"),
+                (["auth", "serve", *CREDSSP, "--cert", "c", "--server-name", "n"], "--server-name is for connect"),
+                (["auth", "serve", "--cert", "c"], "for --package credssp"),
+                (["auth", "serve", "--key-password", "pass:x"], "for --package credssp"),
                 (["serve", ".", "--cert", "c", "--auth", "basic"], "--auth takes"),
                 (["serve", ".", "--cert", "c", "--auth", ""], "--auth takes"),
                 (["serve", ".", "--cert", "c", "--auth", "negotiate", "--alpn", "h2"], "leave h2 out"),
@@ -111,7 +132,10 @@ class CommandLine(unittest.TestCase):
         for args, words in [
                 (["auth", "connect", "localhost:1", "--user", "a", "--password-file", "/no/file"], "/no/file"),
                 (["auth", "serve", "--package", "kerberos"], "KRB5_KTNAME"),
-                (["auth", "serve", "--package", "ntlm", "--address", "nowhere"], "nowhere")]:
+                (["auth", "serve", "--package", "ntlm", "--address", "nowhere"], "nowhere"),
+                (["auth", "connect", "localhost:1", *CREDSSP, "--ca", "/no/file"], "/no/file"),
+                (["auth", "serve", *CREDSSP, "--cert", "/no/file"], "/no/file"),
+                (["auth", "serve", *CREDSSP, "--cert", cert("server.pem")], "cannot use the certificate")]:
             with self.subTest(args):
                 result = run(*args, env={**NOBODY, "KRB5_KTNAME": "FILE:/nonexistent"})
                 self.assertEqual(result.returncode, 3, result.stderr)
@@ -125,6 +149,27 @@ class WithRealm(unittest.TestCase):
 
     def login(self, user="alice", file="password"):
         return ["--user", user, "--password-file", self.realm.path(file)]
+
+    def say(self, server, data):
+        """Sends bytes; all that comes back until the server closes."""
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as peer:
+            answer = b""
+            with contextlib.suppress(ConnectionResetError):
+                peer.sendall(data)
+                while part := peer.recv(65536):
+                    answer += part
+            return answer
+
+    @staticmethod
+    def answer(listener, data):
+        """To the first thing that the first client says; None: silence."""
+        with listener.accept()[0] as peer, contextlib.suppress(OSError):
+            peer.settimeout(PATIENCE)
+            peer.recv(65536)
+            if data is None:
+                peer.recv(65536)  # until the other side gives up
+            else:
+                peer.sendall(data)
 
 
 class Auth(WithRealm):
@@ -195,7 +240,7 @@ class Auth(WithRealm):
                 with self.subTest(data[:20]):
                     self.assertEqual(self.say(server, data), b"")
             self.assertEqual(self.connect(server).returncode, 0)
-        with self.serve("--deadline", 1500) as server, contextlib.ExitStack() as stack:
+        with self.serve("--deadline", 500) as server, contextlib.ExitStack() as stack:
             # Half a frame, and then silence.
             silent = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(20)]
             for peer in silent:
@@ -205,16 +250,6 @@ class Auth(WithRealm):
             for peer in silent:
                 self.assertEqual(peer.recv(100), b"")
             server.wait_for("the authentication took too long")
-
-    def say(self, server, data):
-        """Sends bytes; all that comes back until the server closes."""
-        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as peer:
-            answer = b""
-            with contextlib.suppress(ConnectionResetError):
-                peer.sendall(data)
-                while part := peer.recv(65536):
-                    answer += part
-            return answer
 
     def test_a_message_that_was_changed_ends_the_connection(self):
         with self.serve("--package", "kerberos") as server:
@@ -240,20 +275,173 @@ class Auth(WithRealm):
             port = listener.getsockname()[1]
         self.assertEqual(run("auth", "connect", f"localhost:{port}", "--target", TARGET).returncode, 3)
 
-    @staticmethod
-    def answer(listener, data):
-        with listener.accept()[0] as peer, contextlib.suppress(OSError):
-            peer.settimeout(PATIENCE)
-            peer.recv(65536)
-            if data is None:
-                peer.recv(65536)  # until the other side gives up
-            else:
-                peer.sendall(data)
-
     def test_a_silent_kdc_ends_with_the_deadline(self):
         with Silence() as silence, self.serve() as server:
             self.realm.write("silent.conf", self.realm.configuration(silence.port))
             result = self.connect(server, *self.login(), "--package", "kerberos", "--deadline", 1000,
+                                  env={"KRB5_CONFIG": self.realm.path("silent.conf")})
+            self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+            self.assertIn("ERROR_TIMEOUT", result.stderr)
+
+
+class CredSsp(WithRealm):
+    """`sspi auth` with CredSSP: TLS, and a password that is handed over."""
+
+    def connect(self, server, *args, lines="hello\nworld\n", **more):
+        return run("auth", "connect", f"localhost:{server.port}", *CREDSSP, *args, text=lines, **more)
+
+    def serve(self, *args, **more):
+        return Program("auth", "serve", *CREDSSP, "--cert", cert("server.pem"), "--key", cert("server.key"), "--port", 0,
+                       "--seconds", 120, "--deadline", 30000, *args, **more)
+
+    def user(self, file="password"):
+        return [*self.login(file=file), "--domain", NAME]
+
+    def test_a_password_is_handed_over(self):
+        with self.serve() as server:
+            for form, mechanism in [([*TERMSRV, "--mutual"], "Kerberos"), ([*TERMSRV, "--sync"], "Kerberos"),
+                                    (["--packages", "ntlm"], "NTLM"), (["--packages", "!kerberos", "--sync"], "NTLM")]:
+                with self.subTest(form):
+                    told = len(server.text())
+                    result = self.connect(server, *self.user(), "--delegate", "--json", *form)
+                    self.assertEqual(result.returncode, 0, result.stderr + server.text())
+                    who, *rest = result.stdout.splitlines()
+                    self.assertRegex(who, rf"^you are ({ALICE}|{NAME}\\alice), by {mechanism}$")
+                    self.assertEqual(rest, ["hello", "world"])
+                    report = json.loads(result.stderr)
+                    self.assertTrue(report["ok"])
+                    self.assertEqual(report["tls"]["protocol"], "TLS 1.3")
+                    self.assertIn("delegate", report["authentication"]["flags"])
+                    server.wait_for(r"alice\S* says: world\n\S+ has gone\n(?![^\0]*says)")
+                    said = server.text()[told:]
+                    self.assertIn(f" delegated: user alice, domain {NAME}, and the password\n", said)
+                    self.assertRegex(said, rf" authenticated: \S*alice\S*, by {mechanism}\n")
+                    self.assertNotIn("secret", said + result.stderr)
+
+    def test_nothing_is_handed_over_unasked(self):
+        with self.serve() as server:
+            for number, form in enumerate([TERMSRV, [*TERMSRV, *self.user()], [*self.user(), "--packages", "ntlm"]]):
+                with self.subTest(form):
+                    result = self.connect(server, *form)
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    self.assertRegex(result.stderr, r"flags +confidentiality")
+                    self.assertNotIn("delegate ", result.stderr)
+                    self.assertEqual(server.text().count(" delegated: nothing\n"), number + 1)
+            self.assertNotIn("delegated: user", server.text())
+
+    def test_a_wrong_password_on_either_side(self):
+        self.realm.write("others", f"{NAME}:alice:not the secret\n")
+        ntlm = ["--packages", "ntlm", "--delegate", "--quiet"]
+        with self.serve() as server, self.serve(env={"NTLM_USER_FILE": self.realm.path("others")}) as other:
+            for side, file in [(server, "wrong"), (other, "password")]:
+                result = self.connect(side, *self.user(file), *ntlm)
+                self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+                self.assertIn("SEC_E_LOGON_DENIED", result.stderr)
+                self.assertIn("errorCode 0xC000006D", result.stderr)
+                side.wait_for("authentication failed: SEC_E_LOGON_DENIED")
+            result = self.connect(server, *self.user("wrong"), *TERMSRV, "--delegate", "--quiet")
+            self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+            self.assertIn("SEC_E_LOGON_DENIED", result.stderr)
+            for side in [server, other]:
+                self.assertNotIn("delegated", side.text())
+            self.assertEqual(self.connect(server, *self.user(), *ntlm).returncode, 0)
+
+    def test_who_does_not_prove_himself_gets_nothing(self):
+        """Without --mutual NTLM is enough, and without --ca or --server-name any certificate."""
+        ca = ["--ca", cert("ca.pem")]
+        with self.serve() as server:
+            for args, words in [
+                    (["--packages", "ntlm", "--mutual"], "SEC_E_POLICY_NLTM_ONLY"),
+                    (["--server-name", "server.test"], "SEC_E_UNTRUSTED_ROOT"),
+                    ([*ca, "--server-name", "other.test"], "--server-name NAME"),
+                    (["--target", "nothing/server.test", "--packages", "kerberos"], "SEC_E_TARGET_UNKNOWN")]:
+                with self.subTest(args):
+                    result = self.connect(server, *self.user(), *TERMSRV, "--delegate", *args)
+                    self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+                    self.assertIn(words, result.stderr)
+            self.assertNotIn("authenticated", server.text())
+            for args, name in [(ca, "localhost"), ([*ca, "--server-name", "server.test"], "server.test")]:
+                result = self.connect(server, *self.user(), *TERMSRV, "--delegate", *args)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(f"good for {name}\n", result.stderr)
+
+    def test_lines_are_sealed_and_may_be_long(self):
+        lines = ["a line that nobody may read", "x" * 60000, "end"]
+        with self.serve() as server:
+            relay = Relay(server.port)
+            result = self.connect(relay, *self.user(), "--packages", "ntlm", "--delegate", "--quiet",
+                                  lines="\n".join(lines) + "\n")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stdout.splitlines()[1:], lines)
+            self.assertGreater(len(relay.seen), 60000)
+            self.assertNotIn(b"nobody may read", relay.seen)
+            self.assertNotIn("secret of alice".encode("utf-16-le"), relay.seen)
+            result = self.connect(server, *self.user(), "--packages", "ntlm", "--quiet", lines="y" * 65537 + "\n")
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn("longer than 65536", result.stderr)
+
+    def test_bytes_that_were_changed_end_the_connection(self):
+        def change(at):
+            return lambda number, data: data[:-1] + bytes([data[-1] ^ 1]) if number == at else data
+        with self.serve() as server:
+            # Of the client's writes: 1 ClientHello, 2 Finished and the first token, 3 the proof, 4 the credentials, then lines.
+            for at in [2, 3, 4, 5]:
+                with self.subTest(at):
+                    relay = Relay(server.port, change=change(at))
+                    result = self.connect(relay, *self.user(), "--packages", "ntlm", "--delegate", "--quiet")
+                    self.assertEqual(result.returncode, 1, result.stderr)
+                    self.assertNotIn("hello\n", result.stdout)
+            server.wait_for("dropped: SEC_E_MESSAGE_ALTERED")
+            self.assertEqual(server.text().count(" authenticated: "), 1)
+            self.assertNotIn("says", server.text())
+
+    def test_clients_that_do_not_behave(self):
+        with self.serve() as server:
+            for data in [b"GET / HTTP/1.1\r\n\r\n", bytes(100), b"\x16\x03\x01\xff\xff" + bytes(100), os.urandom(70000)]:
+                with self.subTest(data[:20]):
+                    self.assertLess(len(self.say(server, data)), 100)  # at most an alert
+            result = run("auth", "connect", f"localhost:{server.port}", "--target", TARGET, "--quiet", text="")
+            self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+            self.tls_but_no_credssp(server)
+            self.assertNotIn("authenticated", server.text())
+            self.assertEqual(self.connect(server, *TERMSRV).returncode, 0)
+        with self.serve("--deadline", 500) as server, contextlib.ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(20)]
+            for peer in silent:
+                peer.sendall(b"\x16\x03\x01\x01\x00half")
+                peer.settimeout(PATIENCE)
+            for peer in silent:
+                self.assertEqual(peer.recv(100), b"")
+            server.wait_for("the authentication took too long")
+
+    @staticmethod
+    def tls_but_no_credssp(server):
+        context = ssl.create_default_context(cafile=cert("ca.pem"))
+        for data in [b"GET / HTTP/1.1\r\n\r\n", b"\x30\x82\xff\xff", b"\x30\x04\xa0\x02\x02\x00", b""]:
+            with context.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE),
+                                     server_hostname="localhost") as peer, contextlib.suppress(OSError):
+                peer.sendall(data)
+                if data[-2:] == b"\xff\xff" or not data:
+                    continue  # more would have to come, and does not
+                while peer.recv(65536):
+                    pass
+
+    def test_servers_that_do_not_behave(self):
+        for answer, words in [(b"", "closed the connection"), (b"HTTP/1.1 400 Bad Request\r\n", "SEC_E_"),
+                              (b"\x15\x03\x03\x00\x02\x02\x28", "SEC_E_"), (None, "does not answer|ERROR_TIMEOUT")]:
+            with self.subTest(answer), socket.create_server(("127.0.0.1", 0)) as listener:
+                thread = threading.Thread(target=self.answer, args=(listener, answer), daemon=True)
+                thread.start()
+                result = run("auth", "connect", f"localhost:{listener.getsockname()[1]}", *CREDSSP, *self.user(), "--delegate",
+                             "--packages", "ntlm", "--quiet", "--deadline", 1500 if answer is None else 30000)
+                self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+                self.assertRegex(result.stderr, words)
+                thread.join(PATIENCE)
+
+    def test_a_silent_kdc_ends_with_the_deadline(self):
+        with Silence() as silence, self.serve() as server:
+            self.realm.write("silent.conf", self.realm.configuration(silence.port))
+            result = self.connect(server, *self.user(), *TERMSRV, "--packages", "kerberos", "--deadline", 2000,
                                   env={"KRB5_CONFIG": self.realm.path("silent.conf")})
             self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
             self.assertIn("ERROR_TIMEOUT", result.stderr)
@@ -287,6 +475,52 @@ class Relay:
             sink.shutdown(socket.SHUT_WR)
 
 
+def receive(peer, method="GET"):
+    """The head and the body of an answer."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        part = peer.recv(65536)
+        if not part:
+            return answer, b""
+        answer += part
+    head, body = answer.split(b"\r\n\r\n", 1)
+    length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
+    while len(body) < length and method != "HEAD":
+        body += peer.recv(65536)
+    return head, body
+
+
+class Proxy:
+    """Stands between one client and a connection to the server, with the server's own certificate, so that bindings hold.
+
+    With `ends` it tells of no length: pages that are found end with the connection."""
+
+    def __init__(self, far, request=lambda head: head, ends=False):
+        self.far, self.request, self.ends = far, request, ends
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(cert("server.pem"), cert("server.key"))
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with self.listener, contextlib.suppress(OSError):
+            plain = self.listener.accept()[0]
+            plain.settimeout(PATIENCE)
+            with self.context.wrap_socket(plain, server_side=True) as near:
+                while head := near.recv(65536):
+                    self.far.sendall(self.request(head.decode()).encode())
+                    head, body = receive(self.far)
+                    if not self.ends or b" 200 " not in head:
+                        near.sendall(head + b"\r\n\r\n" + body)
+                        continue
+                    near.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                    near.sendall(re.sub(rb"\r\n(Content-Length|Connection): [^\r]*", b"", head) +
+                                 b"\r\nConnection: close\r\n\r\n" + body)
+                    near.unwrap()
+                    return
+
+
 NTLM_NEGOTIATE = b"NTLMSSP\0" + struct.pack("<IIHHIHHI", 1, 0x8207, 0, 0, 32, 0, 0, 32)
 
 
@@ -315,17 +549,7 @@ class Serve(WithRealm):
         """A request and the head of its answer; the body is read too."""
         with contextlib.suppress(OSError):
             peer.sendall("\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            part = peer.recv(65536)
-            if not part:
-                return answer.decode()
-            answer += part
-        head, body = answer.split(b"\r\n\r\n", 1)
-        length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
-        while len(body) < length and method != "HEAD":
-            body += peer.recv(65536)
-        return head.decode()
+        return receive(peer, method)[0].decode()
 
     def status(self, *args, **more):
         answer = self.ask(self.open(), *args, **more)
@@ -395,6 +619,48 @@ class Serve(WithRealm):
         self.assertIn(" 401 ", self.ask(peer))
         result = run("connect", "--negotiate", f"https://localhost:{self.server.port}/a.txt", "--ca", cert("ca.pem"))
         self.assertEqual((result.returncode, result.stdout), (0, "inside\n"), result.stderr)
+
+    def test_a_connection_that_a_proxy_shares_belongs_to_nobody(self):
+        """RFC 4559, section 6. A proxy tells of itself; one that does not must not share, as the manual says."""
+        for field in ["Via: 1.1 proxy", "via: x", "X-Forwarded-For: 192.0.2.7", "Forwarded: for=192.0.2.7"]:
+            with self.subTest(field):
+                proxy = Proxy(self.open(), request=lambda head, f=field: head.replace("\r\n\r\n", f"\r\n{f}\r\n\r\n"))
+                url = f"https://localhost:{proxy.port}/a.txt"
+                result = run("connect", "--negotiate", url, "--ca", cert("ca.pem"))
+                self.assertEqual((result.returncode, result.stdout), (0, "inside\n"), result.stderr)
+                self.assertIn(" 401 ", self.ask(proxy.far))
+        proxy = Proxy(self.open())
+        result = run("connect", "--negotiate", f"https://localhost:{proxy.port}/a.txt", "--ca", cert("ca.pem"))
+        self.assertEqual((result.returncode, result.stdout), (0, "inside\n"), result.stderr)
+        answer = self.ask(proxy.far)
+        self.assertIn(" 200 ", answer)
+        self.assertIn("\r\nPersistent-Auth: true\r\n", answer)
+        self.assertIn(" 401 ", self.ask(proxy.far, "Via: 1.1 proxy"))
+        self.assertIn(" 401 ", self.ask(proxy.far))
+
+    def test_a_page_that_ends_with_the_connection(self):
+        """Its last bytes and the end of the connection come at once."""
+        proxy = Proxy(self.open(), ends=True)
+        result = run("connect", "--negotiate", f"https://localhost:{proxy.port}/a.txt", "--ca", cert("ca.pem"))
+        self.assertEqual((result.returncode, result.stdout), (0, "inside\n"), result.stderr)
+
+    def test_a_certificate_without_bindings(self):
+        """RFC 5929 has none for Ed25519. Who asks for them learns what is wrong; without them pages are served."""
+        pem, key = self.realm.path("odd.pem"), self.realm.path("odd.key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", pem],
+                       check=True, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+        for more in [[], ["--allow-missing-bindings"]]:
+            with self.subTest(more), Program("serve", self.site, "--port", 0, "--seconds", 120, "--verbose", "--cert", pem,
+                                             "--key", key, "--auth", "negotiate,ntlm", *more) as server:
+                context = ssl.create_default_context(cafile=pem)
+                with context.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE),
+                                         server_hostname="localhost") as peer:
+                    if more:
+                        answer = self.ask(peer, self.field("NTLM", NTLM_NEGOTIATE))
+                        self.assertRegex(answer, r"\r\nWWW-Authenticate: NTLM TlRMTVNTUAAC\S+\r\n")
+                    else:
+                        server.wait_for("dropped: the certificate's signature has no channel bindings")
 
     def test_clients_that_vanish_in_the_middle(self):
         for _ in range(10):

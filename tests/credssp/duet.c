@@ -67,16 +67,22 @@ SECURITY_STATUS duet_acquire_client(struct peer_end *end, const struct peer_form
 SECURITY_STATUS duet_acquire_server(struct peer_end *end, const struct peer_form *form,
                                     const struct duet_setup *setup)
 {
-    PCCERT_CONTEXT certificate =
-        peer_certificate(setup->certificate ? setup->certificate : "server");
-    SCHANNEL_CRED tls = {.dwVersion = SCHANNEL_CRED_VERSION, .cCreds = 1, .paCred = &certificate};
+    PCCERT_CONTEXT certificates[] = {
+        peer_certificate(setup->certificate ? setup->certificate : "server"),
+        setup->second ? peer_certificate(setup->second) : NULL,
+    };
+    SCHANNEL_CRED tls = {.dwVersion = SCHANNEL_CRED_VERSION,
+                         .cCreds = setup->second ? 2 : 1,
+                         .paCred = certificates};
     CREDSSP_CRED cred = {CredsspSubmitBufferBoth, &tls, NULL};
     SECURITY_STATUS status;
 
     peer_end_init(end, form, true);
     end->flags = ASC_REQ_CONFIDENTIALITY | ASC_REQ_EXTENDED_ERROR;
     status = acquire(end, SECPKG_CRED_INBOUND, &cred);
-    CertFreeCertificateContext(certificate);
+    CertFreeCertificateContext(certificates[0]);
+    if (certificates[1])
+        CertFreeCertificateContext(certificates[1]);
     if (status == SEC_E_OK)
         set_options(end, 0, setup->server_min, setup->server_max);
     return status;

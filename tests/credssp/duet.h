@@ -24,6 +24,7 @@ struct duet_setup {
     const char *certificate;                              /* of the server; NULL: "server" */
     const char *target;                                   /* NULL: DUET_TARGET */
     DWORD protocols;                                      /* SP_PROT_ of the client; 0: default */
+    const char *second;                                   /* another one beside it, or NULL */
     bool keep;                                            /* nothing is delegated */
     ULONG client_min, client_max, server_min, server_max; /* versions; 0: default */
     ULONG client_options;

@@ -113,6 +113,7 @@ enum what {
     SERVERS_VERSION_LATER,
     NO_TOKEN,
     NO_PROOF_OF_SERVER,
+    NO_PROOF_OF_CLIENT,
     PROOF_AS_CREDENTIALS,
     CREDENTIALS_AT_ONCE,
     ERROR_OF_CLIENT,
@@ -149,6 +150,9 @@ static void change_client(struct osspi_ts_request *request, enum what what, unsi
         break;
     case NO_TOKEN:
         request->has_token = number == 1;
+        break;
+    case NO_PROOF_OF_CLIENT:
+        osspi_bytes_clear(&request->key_auth);
         break;
     case PROOF_AS_CREDENTIALS:
         if (proves) {
@@ -205,30 +209,33 @@ static const struct {
     bool lenient; /* versions from 2 on are allowed */
     bool server;
     SECURITY_STATUS status;
+    const char *packages;
 } changes[] = {
-    {LAST_BYTE_OF_CLIENTS_PROOF, false, true, SEC_E_MESSAGE_ALTERED},
-    {LAST_BYTE_OF_SERVERS_PROOF, false, false, SEC_E_MESSAGE_ALTERED},
-    {CREDENTIALS, false, true, SEC_E_MESSAGE_ALTERED},
-    {NONCE, false, true, SEC_E_MESSAGE_ALTERED},
-    {NO_NONCE, false, true, SEC_E_ILLEGAL_MESSAGE},
-    {CLIENTS_VERSION_FIRST, false, true, SEC_E_DELEGATION_POLICY},
-    {CLIENTS_VERSION_FIRST, true, true, SEC_E_MESSAGE_ALTERED},
-    {CLIENTS_VERSION_LATER, false, true, SEC_E_ILLEGAL_MESSAGE},
-    {SERVERS_VERSION_FIRST, false, false, SEC_E_DELEGATION_POLICY},
-    {SERVERS_VERSION_FIRST, true, true, SEC_E_ILLEGAL_MESSAGE},
-    {SERVERS_VERSION_LATER, false, false, SEC_E_ILLEGAL_MESSAGE},
-    {NO_TOKEN, false, true, SEC_E_ILLEGAL_MESSAGE},
-    {NO_PROOF_OF_SERVER, false, false, SEC_E_ILLEGAL_MESSAGE},
-    {PROOF_AS_CREDENTIALS, false, true, SEC_E_ILLEGAL_MESSAGE},
-    {CREDENTIALS_AT_ONCE, false, true, SEC_E_ILLEGAL_MESSAGE},
-    {ERROR_OF_CLIENT, false, true, SEC_E_ILLEGAL_MESSAGE},
+    {LAST_BYTE_OF_CLIENTS_PROOF, false, true, SEC_E_MESSAGE_ALTERED, NULL},
+    {LAST_BYTE_OF_SERVERS_PROOF, false, false, SEC_E_MESSAGE_ALTERED, NULL},
+    {CREDENTIALS, false, true, SEC_E_MESSAGE_ALTERED, NULL},
+    {NONCE, false, true, SEC_E_MESSAGE_ALTERED, NULL},
+    {NO_NONCE, false, true, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {CLIENTS_VERSION_FIRST, false, true, SEC_E_DELEGATION_POLICY, NULL},
+    {CLIENTS_VERSION_FIRST, true, true, SEC_E_MESSAGE_ALTERED, NULL},
+    {CLIENTS_VERSION_LATER, false, true, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {SERVERS_VERSION_FIRST, false, false, SEC_E_DELEGATION_POLICY, NULL},
+    {SERVERS_VERSION_FIRST, true, true, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {SERVERS_VERSION_LATER, false, false, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {NO_TOKEN, false, true, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {NO_PROOF_OF_SERVER, false, false, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {NO_PROOF_OF_CLIENT, false, true, SEC_E_ILLEGAL_MESSAGE, "kerberos"},
+    {PROOF_AS_CREDENTIALS, false, true, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {CREDENTIALS_AT_ONCE, false, true, SEC_E_ILLEGAL_MESSAGE, NULL},
+    {ERROR_OF_CLIENT, false, true, SEC_E_ILLEGAL_MESSAGE, NULL},
 };
 
 static void messages_that_were_changed_are_refused(const struct peer_form *form)
 {
     (void)form;
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-        const struct duet_setup setup = {.client_min = changes[i].lenient ? 2 : 0,
+        const struct duet_setup setup = {.packages = changes[i].packages,
+                                         .client_min = changes[i].lenient ? 2 : 0,
                                          .server_min = changes[i].lenient ? 2 : 0};
         struct relay relay;
         SECURITY_STATUS status;
@@ -247,6 +254,63 @@ static void messages_that_were_changed_are_refused(const struct peer_form *form)
         else
             assert_int_equal(peer_step(&relay.duet.pair.client, &relay.near), changes[i].status);
         relay_close(&relay);
+    }
+}
+
+/* ---- NTLM made weaker ---- */
+
+struct weakening {
+    uint32_t flags;
+    uint8_t type; /* of NTLM's messages */
+};
+
+/* Takes flags out of a message of NTLM: what is sealed then somebody in between may change without
+ * the key, and so turn one proof into the other. */
+static void weaken(struct relay *relay, bool from_client, unsigned number,
+                   struct osspi_ts_request *request)
+{
+    static const uint8_t places[] = {0, 12, 20, 60};
+    const struct weakening *how = relay->data;
+    const char head[] = {'N', 'T', 'L', 'M', 'S', 'S', 'P', 0, (char)how->type, 0, 0, 0};
+    uint8_t *message = NULL;
+
+    (void)from_client;
+    (void)number;
+    if (request->token.len > 0)
+        message = memmem(request->token.at, request->token.len, head, sizeof(head));
+    for (int i = 0; message && i < 4; i++)
+        message[places[how->type] + i] &= (uint8_t) ~(how->flags >> 8 * i);
+}
+
+static void weakened_ntlm_is_refused(const struct peer_form *form)
+{
+    static const uint32_t flags[] = {
+        0x00080000, /* extended session security */
+        0x20000000, /* 128 */
+        0x20080000, /* both */
+        0xA0080000, /* and 56 */
+    };
+    const struct duet_setup setup = {0};
+
+    (void)form;
+    for (uint8_t type = 1; type <= 3; type++) {
+        for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+            const struct weakening how = {flags[i], type};
+            const bool by_client = type == 2;
+            struct relay relay;
+            SECURITY_STATUS status;
+
+            attack(&relay, &setup, THEIRS, weaken, &how);
+            status = by_client ? relay.duet.client : relay.duet.server;
+            if (status != SEC_E_DELEGATION_POLICY)
+                print_error("message %u without %08x: %s\n", type, (unsigned)flags[i],
+                            OsspiStatusName(status));
+            assert_int_equal(status, SEC_E_DELEGATION_POLICY);
+            assert_int_not_equal(relay.duet.client, SEC_E_OK);
+            assert_int_not_equal(relay.duet.server, SEC_E_OK);
+            assert_false(relay.saw_credentials);
+            relay_close(&relay);
+        }
     }
 }
 
@@ -492,6 +556,7 @@ int main(void)
         PEER_CASE(a_relay_with_another_key_is_refused),
         PEER_CASE(a_proof_that_is_sent_back_is_refused),
         PEER_CASE(messages_that_were_changed_are_refused),
+        PEER_CASE(weakened_ntlm_is_refused),
         PEER_CASE(messages_of_another_connection_are_refused),
         PEER_CASE(each_connection_has_a_nonce_of_its_own),
         PEER_CASE(a_truncated_message_is_waited_for),

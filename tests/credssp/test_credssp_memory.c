@@ -4,6 +4,7 @@
  * No memory: every allocation of the library in turn fails, from Acquire to what a server asks at
  * the end. A clear status each time, nothing left behind, and the next exchange is as good as ever.
  */
+#include <opensspi.h>
 #include <string.h>
 
 #include "credssp/duet.h"
@@ -35,6 +36,8 @@ static SECURITY_STATUS acquire(struct side *side, ULONG use, CREDSSP_CRED *cred)
     return status;
 }
 
+static ULONG options; /* of the client. Guarded: one thread */
+
 static SECURITY_STATUS acquire_client(const char *packages)
 {
     SCHANNEL_CRED tls = {.dwVersion = SCHANNEL_CRED_VERSION};
@@ -52,8 +55,13 @@ static SECURITY_STATUS acquire_client(const char *packages)
         .PackageListLength = (ULONG)strlen(packages),
     };
     CREDSSP_CRED cred = {CredsspSubmitBufferBoth, &tls, &identity};
+    OsspiCredSspOptions given = {.cbSize = sizeof(given), .flags = options};
+    SECURITY_STATUS status = acquire(&client, SECPKG_CRED_OUTBOUND, &cred);
 
-    return acquire(&client, SECPKG_CRED_OUTBOUND, &cred);
+    if (status == SEC_E_OK)
+        status = SetCredentialsAttributesA(&client.credential, OSSPI_CRED_ATTR_CREDSSP_OPTIONS,
+                                           &given, sizeof(given));
+    return status;
 }
 
 static SECURITY_STATUS acquire_server(void)
@@ -203,11 +211,37 @@ static void ntlm_without_memory(const struct peer_form *form)
     CertFreeCertificateContext(certificate);
 }
 
+/* What a client refuses it refuses also when it has no memory to find out. */
+static void ntlm_is_refused_without_memory(const struct peer_form *form)
+{
+    bool hit = true;
+
+    (void)form;
+    certificate = peer_certificate("server");
+    options = OSSPI_CREDSSP_NO_NTLM;
+    assert_int_equal(walk("ntlm"), SEC_E_POLICY_NLTM_ONLY);
+    for (uint64_t at = 1; hit; at++) {
+        SECURITY_STATUS status;
+
+        failing_alloc_nth(at);
+        status = walk("ntlm");
+        hit = failing_alloc_hit();
+        failing_alloc_nth(0);
+        require_nothing_left();
+        if (status != SEC_E_POLICY_NLTM_ONLY && status != SEC_E_INSUFFICIENT_MEMORY)
+            print_error("allocation %u: %s\n", (unsigned)at, OsspiStatusName(status));
+        assert_true(status == SEC_E_POLICY_NLTM_ONLY || status == SEC_E_INSUFFICIENT_MEMORY);
+    }
+    options = 0;
+    CertFreeCertificateContext(certificate);
+}
+
 int main(void)
 {
     static const struct peer_form *const forms[] = {PEER_SYNC};
     static const struct peer_case cases[] = {
         PEER_CASE(ntlm_without_memory),
+        PEER_CASE(ntlm_is_refused_without_memory),
     };
     const struct peer_run how = {.group = "credssp.memory",
                                  .forms = forms,

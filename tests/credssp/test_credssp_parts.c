@@ -11,6 +11,8 @@
 #include <schannel.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/buffers.h"
 #include "packages/credssp/delegate.h"
@@ -137,6 +139,10 @@ static void request_lengths_are_bounded(void **state)
     static const uint8_t most[] = {0x30, 0x83, 0x01, 0xff, 0xfb, 0, 0};
     static const uint8_t more[] = {0x30, 0x83, 0x02, 0x00, 0x01, 0, 0};
     static const uint8_t huge[] = {0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff};
+    static const uint8_t little[] = {0x30, 0x04, 0xa0, 0x02, 0x02, 0x00}; /* whole, and too short */
+    static const uint8_t endless[] = {0x30, 0xfe, 0, 0, 0, 0, 0}; /* a length of 126 bytes */
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *at = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     size_t len;
 
     (void)state;
@@ -144,6 +150,16 @@ static void request_lengths_are_bounded(void **state)
     assert_int_equal(len, OSSPI_TS_MAX_REQUEST);
     assert_int_equal(osspi_ts_request_measure(more, sizeof(more), &len), SEC_E_INVALID_TOKEN);
     assert_int_equal(osspi_ts_request_measure(huge, sizeof(huge), &len), SEC_E_INVALID_TOKEN);
+    assert_int_equal(osspi_ts_request_measure(little, 1, &len), SEC_E_OK);
+    assert_int_equal(osspi_ts_request_measure(little, 2, &len), SEC_E_INVALID_TOKEN);
+    assert_int_equal(osspi_ts_request_measure(little, sizeof(little), &len), SEC_E_INVALID_TOKEN);
+    /* Nothing behind what is there is looked at. */
+    assert_true(at != MAP_FAILED);
+    assert_int_equal(mprotect(at + page, page, PROT_NONE), 0);
+    memcpy(at + page - sizeof(endless), endless, sizeof(endless));
+    assert_int_equal(osspi_ts_request_measure(at + page - sizeof(endless), sizeof(endless), &len),
+                     SEC_E_INVALID_TOKEN);
+    munmap(at, 2 * page);
 }
 
 /* Any byte of a good one changed: read or refused, and what is read can be written. */

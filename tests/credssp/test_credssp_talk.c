@@ -85,6 +85,43 @@ static void older_versions_are_refused_unless_allowed(const struct peer_form *fo
     }
 }
 
+/* The last leg tells how long the user is known, as LIFESPAN does. */
+static void the_last_leg_tells_when_it_ends(const struct peer_form *form)
+{
+    const struct duet_setup setup = {.packages = KERBEROS};
+    struct duet duet;
+
+    duet_establish(&duet, form, &setup);
+    for (int i = 0; i < 2; i++) {
+        struct peer_end *end = i ? &duet.pair.server : &duet.pair.client;
+        SecPkgContext_Lifespan lifespan = {0};
+
+        assert_int_equal(QueryContextAttributesA(&end->context, SECPKG_ATTR_LIFESPAN, &lifespan),
+                         SEC_E_OK);
+        assert_int_equal(end->expiry.QuadPart, lifespan.tsExpiry.QuadPart);
+    }
+    duet_close(&duet);
+}
+
+/* Connections that resume a TLS session are bound to its key, also where the server has several. */
+static void many_connections_share_credentials(const struct peer_form *form)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const struct duet_setup setup = {.protocols = protocols[i], .second = "server-rsa"};
+        struct duet duet;
+
+        duet_open(&duet, form, &setup);
+        for (int n = 0; n < 3; n++) {
+            duet.client = duet.server = SEC_I_CONTINUE_NEEDED;
+            assert_true(duet_talk(&duet));
+            duet_require_delegated(&duet.pair.server, DUET_USER, REALM_NAME, DUET_PASSWORD);
+            peer_end_disconnect(&duet.pair.client);
+            peer_end_disconnect(&duet.pair.server);
+        }
+        duet_close(&duet);
+    }
+}
+
 /* ---- refusals ---- */
 
 /* Version 5 has no errorCode: its client waits for an answer that does not come. */
@@ -292,6 +329,7 @@ static void both_layers_answer_questions(const struct peer_form *form)
         SecPkgContext_ClientCreds creds = {0};
         SecPkgContext_Flags flags = {0};
         SecPkgContext_Sizes sizes = {0};
+        SecPkgContext_SubjectAttributes subject = {0};
         PCCERT_CONTEXT certificate = NULL;
         struct duet duet;
         CtxtHandle *client = &duet.pair.client.context;
@@ -309,6 +347,9 @@ static void both_layers_answer_questions(const struct peer_form *form)
         assert_int_equal((flags.Flags & ISC_RET_MUTUAL_AUTH) != 0, i == 1);
         assert_int_equal(QueryContextAttributesA(client, SECPKG_ATTR_SIZES, &sizes), SEC_E_OK);
         assert_true(sizes.cbMaxToken > 65536);
+        assert_int_equal(QueryContextAttributesA(&duet.pair.server.context,
+                                                 SECPKG_ATTR_SUBJECT_SECURITY_ATTRIBUTES, &subject),
+                         SEC_E_UNSUPPORTED_FUNCTION);
         /* Only a server is given credentials. */
         assert_int_equal(QueryContextAttributesA(client, SECPKG_ATTR_CREDS_2, &creds),
                          SEC_E_UNSUPPORTED_FUNCTION);
@@ -363,6 +404,8 @@ int main(void)
         PEER_CASE(without_the_flag_nothing_is_delegated),
         PEER_CASE(versions_meet),
         PEER_CASE(older_versions_are_refused_unless_allowed),
+        PEER_CASE(the_last_leg_tells_when_it_ends),
+        PEER_CASE(many_connections_share_credentials),
         PEER_CASE(a_wrong_password_is_told_by_errorcode),
         PEER_CASE(a_wrong_password_for_kerberos_fails_at_the_client),
         PEER_CASE(an_unknown_target_fails_at_the_client),

@@ -451,6 +451,7 @@ static void free_answer(ULONG attribute, union answer *answer)
     case SECPKG_ATTR_SUPPORTED_SIGNATURES:
     case SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT:
     case SECPKG_ATTR_SERIALIZED_REMOTE_CERT_CONTEXT_INPROC:
+    case SECPKG_ATTR_CREDS_2:
         FreeContextBuffer(answer->pointers[1]);
         break;
     default:
@@ -495,6 +496,8 @@ static SECURITY_STATUS ask_all(PCtxtHandle context, bool wide)
 
     for (ULONG attribute = 0; attribute < 0x80 && status == SEC_E_OK; attribute++)
         status = ask(context, attribute, wide);
+    if (status == SEC_E_OK)
+        status = ask(context, SECPKG_ATTR_CREDS_2, wide);
     if (status == SEC_E_OK)
         status = ARMED(OsspiGetErrorDetail(context, detail, sizeof(detail)));
     return status;

@@ -453,6 +453,25 @@ static void s4_2_a_password_has_no_expiry(void **state)
     pair_end(&pair);
 }
 
+/* What only Kerberos needs is not asked of NTLM. */
+static void s2_2_a_broken_configuration_leaves_ntlm(void **state)
+{
+    FILE *file = fopen(realm_file(&realm, "broken.conf"), "w");
+
+    (void)state;
+    TEST_REQUIRE(file != NULL);
+    fputs("[libdefaults\n = }\n", file);
+    fclose(file);
+    setenv("KRB5_CONFIG", realm_file(&realm, "broken.conf"), 1);
+    assert_int_equal(acquire_as("Kerberos", "alice", REALM_NAME, "x"), SEC_E_NO_CREDENTIALS);
+    assert_int_equal(acquire_as("Kerberos", NULL, NULL, NULL), SEC_E_NO_CREDENTIALS);
+    assert_int_equal(pair_server(&pair, "Kerberos"), SEC_E_NO_CREDENTIALS);
+    assert_int_equal(acquire_as("NTLM", "alice", REALM_NAME, "x"), SEC_E_OK);
+    assert_int_equal(pair_server(&pair, "NTLM"), SEC_E_OK);
+    pair_end(&pair);
+    setenv("KRB5_CONFIG", realm_file(&realm, "krb5.conf"), 1);
+}
+
 /* ---- logon sessions ---- */
 
 static void require_session(uid_t user, const char *expected)
@@ -562,6 +581,7 @@ int main(void)
         cmocka_unit_test(s4_2_a_null_session_is_not_the_default_user),
         cmocka_unit_test(s4_2_marshalled_certificates_are_not_recognised),
         cmocka_unit_test(s4_2_a_password_has_no_expiry),
+        cmocka_unit_test(s2_2_a_broken_configuration_leaves_ntlm),
         cmocka_unit_test(s4_5_two_users_have_two_caches),
         cmocka_unit_test(s4_3_a_token_from_another_time_is_a_skew),
     };

@@ -247,6 +247,71 @@ static void s4_3_an_anonymous_client_is_not_let_in(void **state)
     }
 }
 
+/* A ticket of nobody's (RFC 8062). A KDC gives one to who asks, by PKINIT; this one has a service
+ * ask for it, by S4U2Self. */
+static void get_ticket_of_nobody(void)
+{
+    const char *folder = realm_file(&realm, "");
+    char command[1024];
+
+    snprintf(command, sizeof(command),
+             "kinit -k -t FILE:%sserver.keytab -c FILE:%sservice HTTP/server.test && "
+             "kvno -q -c FILE:%sservice -I WELLKNOWN/ANONYMOUS --out-cache FILE:%snobody " TARGET,
+             folder, folder, folder, folder);
+    TEST_REQUIRE_EQUAL(system(command), 0);
+}
+
+static void s4_3_a_ticket_of_nobody_is_not_let_in(void **state)
+{
+    static const ULONG asked[] = {0, ASC_REQ_ALLOW_NULL_SESSION};
+    static const char *const packages[] = {"Kerberos", "Negotiate"};
+    char *before = strdup(getenv("KRB5CCNAME")), cache[160];
+
+    (void)state;
+    get_ticket_of_nobody();
+    snprintf(cache, sizeof(cache), "FILE:%s", realm_file(&realm, "nobody"));
+    setenv("KRB5CCNAME", cache, 1);
+    for (size_t i = 0; i < COUNT(asked) * COUNT(packages); i++) {
+        pair.target = TARGET;
+        pair.server_flags = asked[i / 2];
+        TEST_REQUIRE_EQUAL(pair_client(&pair, packages[i % 2], NULL), SEC_E_OK);
+        TEST_REQUIRE_EQUAL(pair_server(&pair, packages[i % 2]), SEC_E_OK);
+        assert_true(pair_initialize(&pair, NULL, 0) >= 0);
+        assert_int_equal(pair_accept(&pair, pair.client.token, pair.client.token_len),
+                         SEC_E_LOGON_DENIED);
+        assert_int_equal(pair.server.attributes & ASC_RET_NULL_SESSION, 0);
+        pair_end(&pair);
+    }
+    pair.server_flags = 0;
+    setenv("KRB5CCNAME", before, 1);
+    free(before);
+}
+
+/* What tells the client goes out of memory like any other token. */
+static void s2_5_tokens_of_errors_are_allocated_too(void **state)
+{
+    SecBuffer in, out = {0, SECBUFFER_TOKEN, NULL};
+    SecBufferDesc in_desc = {SECBUFFER_VERSION, 1, &in}, out_desc = {SECBUFFER_VERSION, 1, &out};
+    TimeStamp expiry;
+
+    (void)state;
+    acquire(&kinds[0]);
+    pair.target = "HTTP/stale.test"; /* whose key is not the KDC's */
+    pair.client_flags = ISC_REQ_EXTENDED_ERROR | ISC_REQ_MUTUAL_AUTH;
+    assert_int_equal(pair_initialize(&pair, NULL, 0), SEC_I_CONTINUE_NEEDED);
+    in = (SecBuffer){pair.client.token_len, SECBUFFER_TOKEN, pair.client.token};
+    assert_int_equal(AcceptSecurityContext(&pair.server.credential, NULL, &in_desc,
+                                           ASC_REQ_EXTENDED_ERROR | ASC_REQ_ALLOCATE_MEMORY,
+                                           SECURITY_NATIVE_DREP, &pair.server.context, &out_desc,
+                                           &pair.server.attributes, &expiry),
+                     SEC_E_LOGON_DENIED);
+    assert_true(out.cbBuffer > 0 && out.pvBuffer != NULL);
+    assert_int_equal(pair.server.attributes, ASC_RET_EXTENDED_ERROR | ASC_RET_ALLOCATED_MEMORY);
+    FreeContextBuffer(out.pvBuffer);
+    pair_end(&pair);
+    pair.client_flags = 0;
+}
+
 static int group_setup(void **state)
 {
     FILE *users;
@@ -276,6 +341,8 @@ int main(void)
         cmocka_unit_test(s4_3_each_flag_of_a_server_alone),
         cmocka_unit_test(s4_3_datagrams_and_null_sessions_are_refused),
         cmocka_unit_test(s4_3_an_anonymous_client_is_not_let_in),
+        cmocka_unit_test(s4_3_a_ticket_of_nobody_is_not_let_in),
+        cmocka_unit_test(s2_5_tokens_of_errors_are_allocated_too),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -171,6 +171,10 @@ static void s4_2_malformed_identities_are_not_recognised(void **state)
     named("alice", &identity);
     identity.Flags |= SEC_WINNT_AUTH_IDENTITY_FLAGS_PROCESS_ENCRYPTED;
     assert_int_equal(pair_client(&pair, "Kerberos", &identity), SEC_E_UNKNOWN_CREDENTIALS);
+    /* Not the password that ends there. */
+    pair_identity("alice", REALM_NAME, "secret of alice\0behind it", &identity);
+    identity.PasswordLength += (ULONG)sizeof("behind it");
+    assert_int_equal(pair_client(&pair, "Kerberos", &identity), SEC_E_UNKNOWN_CREDENTIALS);
 }
 
 static void s4_2_default_credentials_are_the_users_tickets(void **state)
@@ -530,6 +534,37 @@ static void channel_bindings_of_a_server_are_required(void **state)
                      SEC_E_BAD_BINDINGS);
 }
 
+/* With three legs the client's are looked at in the first. */
+static void bindings_of_the_first_leg_are_required(void **state)
+{
+    static const char *const clients[] = {"tls-unique:1", NULL};
+    struct bindings of_client, of_server;
+    SEC_WINNT_AUTH_IDENTITY_A identity;
+
+    (void)state;
+    named("alice", &identity);
+    pair.target = TARGET;
+    for (size_t i = 0; i < 2; i++) {
+        pair.client_flags = ISC_REQ_USE_DCE_STYLE;
+        assert_int_equal(pair_client(&pair, "Kerberos", &identity), SEC_E_OK);
+        assert_int_equal(pair_server(&pair, "Kerberos"), SEC_E_OK);
+        if (clients[i])
+            bind_to(&pair.client, &of_client, clients[i]);
+        bind_to(&pair.server, &of_server, "tls-unique:1");
+        assert_int_equal(pair_initialize(&pair, NULL, 0), SEC_I_CONTINUE_NEEDED);
+        assert_int_equal(pair_accept(&pair, pair.client.token, pair.client.token_len),
+                         SEC_I_CONTINUE_NEEDED);
+        assert_int_equal(pair_initialize(&pair, pair.server.token, pair.server.token_len),
+                         SEC_E_OK);
+        pair.server.bindings = NULL;
+        assert_int_equal(pair_accept(&pair, pair.client.token, pair.client.token_len),
+                         clients[i] ? SEC_E_OK : SEC_E_BAD_BINDINGS);
+        pair_end(&pair);
+        pair.client.bindings = NULL;
+    }
+    pair.client_flags = 0;
+}
+
 static void malformed_bindings_are_refused(void **state)
 {
     struct bindings bindings;
@@ -641,6 +676,7 @@ int main(void)
         cmocka_unit_test(s4_3_datagrams_are_not_supported),
         cmocka_unit_test(s2_5_tokens_are_allocated_or_wait_for_room),
         cmocka_unit_test(channel_bindings_of_a_server_are_required),
+        cmocka_unit_test(bindings_of_the_first_leg_are_required),
         cmocka_unit_test(malformed_bindings_are_refused),
         cmocka_unit_test(s4_3_a_server_says_what_is_wrong),
         cmocka_unit_test(s4_3_tokens_are_used_once),

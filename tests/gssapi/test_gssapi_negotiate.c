@@ -244,10 +244,10 @@ static const struct fallback fallbacks[] = {
     {0, "!ntlm", false},
 };
 
-static void require_fallbacks(const char *target, SECURITY_STATUS otherwise)
+static void require_fallbacks(const char *domain, const char *target, SECURITY_STATUS otherwise)
 {
     for (size_t i = 0; i < sizeof(fallbacks) / sizeof(fallbacks[0]); i++) {
-        name("OPENSSPI.TEST", "secret of alice", fallbacks[i].list);
+        name(domain, "secret of alice", fallbacks[i].list);
         assert_int_equal(talk("Negotiate", target, fallbacks[i].flags),
                          fallbacks[i].falls_back ? SEC_E_OK : otherwise);
         if (fallbacks[i].falls_back)
@@ -259,9 +259,14 @@ static void require_fallbacks(const char *target, SECURITY_STATUS otherwise)
 static void ntlm_follows_a_failed_kerberos_unless_that_may_be_an_attack(void **state)
 {
     (void)state;
-    require_fallbacks("HTTP/unknown.test", SEC_E_TARGET_UNKNOWN);
+    require_fallbacks("OPENSSPI.TEST", "HTTP/unknown.test", SEC_E_TARGET_UNKNOWN);
     realm_configure(&realm, "kdc = 127.0.0.1:1\n", NULL);
-    require_fallbacks(TARGET, SEC_E_NO_AUTHENTICATING_AUTHORITY);
+    require_fallbacks("OPENSSPI.TEST", TARGET, SEC_E_NO_AUTHENTICATING_AUTHORITY);
+    /* Of a domain that only the own realm may know, its KDC's silence says nothing. */
+    require_fallbacks("WORKGROUP", TARGET, SEC_E_NO_AUTHENTICATING_AUTHORITY);
+    /* A KDC that cannot be asked from here is one all the same. */
+    realm_configure(&realm, "kdc = https://127.0.0.1/KdcProxy\n", NULL);
+    require_fallbacks("OPENSSPI.TEST", TARGET, SEC_E_NO_AUTHENTICATING_AUTHORITY);
     realm_configure(&realm, NULL, NULL);
 }
 
@@ -272,6 +277,32 @@ static void no_target_leaves_ntlm(void **state)
     assert_int_equal(talk("Negotiate", NULL, 0), SEC_E_OK);
     require_chosen("NTLM");
     pair_end(&pair);
+}
+
+/* A server that names its principal is Kerberos' alone, with a key and without. */
+static void a_servers_principal_keeps_ntlm_out(void **state)
+{
+    struct side *server = &pair.server;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        name("OPENSSPI.TEST", "secret of alice", i == 0 ? "ntlm" : NULL);
+        pair.target = TARGET;
+        assert_int_equal(pair_client(&pair, i == 0 ? "Negotiate" : "NTLM", &identity), SEC_E_OK);
+        assert_int_equal(AcquireCredentialsHandleA((char *)TARGET, (char *)"Negotiate",
+                                                   SECPKG_CRED_INBOUND, NULL, NULL, NULL, NULL,
+                                                   &server->credential, &server->expiry),
+                         SEC_E_OK);
+        server->has_credential = true;
+        assert_int_equal(pair_talk(&pair), SEC_E_INVALID_TOKEN);
+        pair_end(&pair);
+    }
+    setenv("KRB5_KTNAME", realm_file(&realm, "no.keytab"), 1);
+    assert_int_equal(AcquireCredentialsHandleA((char *)TARGET, (char *)"Negotiate",
+                                               SECPKG_CRED_INBOUND, NULL, NULL, NULL, NULL,
+                                               &server->credential, &server->expiry),
+                     SEC_E_NO_CREDENTIALS);
+    setenv("KRB5_KTNAME", realm_file(&realm, "server.keytab"), 1);
 }
 
 /* ---- channel bindings ---- */
@@ -326,7 +357,33 @@ static void channel_bindings_of_a_server_are_required(void **state)
         assert_int_equal(
             talk_bound("Negotiate", NULL, "tls-unique:2", ASC_REQ_ALLOW_MISSING_BINDINGS),
             SEC_E_OK);
+        assert_int_equal(
+            talk_bound("Negotiate", "tls-unique:1", "tls-unique:2", ASC_REQ_ALLOW_MISSING_BINDINGS),
+            SEC_E_BAD_BINDINGS);
     }
+}
+
+/* NTLM looks at the client's in its last leg, where this server does not give its own again. */
+static void bindings_of_one_leg_are_not_forgotten(void **state)
+{
+    struct bindings of_server;
+
+    (void)state;
+    name("OPENSSPI.TEST", "secret of alice", "ntlm");
+    pair.target = TARGET;
+    pair.client_flags = ISC_REQ_INTEGRITY;
+    assert_int_equal(pair_client(&pair, "Negotiate", &identity), SEC_E_OK);
+    assert_int_equal(pair_server(&pair, "Negotiate"), SEC_E_OK);
+    bind_to(&pair.server, &of_server, "tls-unique:1");
+    assert_int_equal(pair_initialize(&pair, NULL, 0), SEC_I_CONTINUE_NEEDED);
+    assert_int_equal(pair_accept(&pair, pair.client.token, pair.client.token_len),
+                     SEC_I_CONTINUE_NEEDED);
+    pair.server.bindings = NULL;
+    assert_true(pair_initialize(&pair, pair.server.token, pair.server.token_len) >= 0);
+    assert_int_equal(pair_accept(&pair, pair.client.token, pair.client.token_len),
+                     SEC_E_BAD_BINDINGS);
+    pair_end(&pair);
+    pair.client_flags = 0;
 }
 
 /* ---- asynchronous legs ---- */
@@ -453,7 +510,9 @@ int main(void)
         cmocka_unit_test(negotiate_accepts_tokens_without_spnego),
         cmocka_unit_test(ntlm_follows_a_failed_kerberos_unless_that_may_be_an_attack),
         cmocka_unit_test(no_target_leaves_ntlm),
+        cmocka_unit_test(a_servers_principal_keeps_ntlm_out),
         cmocka_unit_test(channel_bindings_of_a_server_are_required),
+        cmocka_unit_test(bindings_of_one_leg_are_not_forgotten),
         cmocka_unit_test(legs_through_one_asynchronous_context),
         cmocka_unit_test(a_silent_kdc_leaves_time_for_ntlm),
     };

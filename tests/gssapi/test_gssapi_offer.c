@@ -191,6 +191,34 @@ static void a_forged_choice_of_what_was_not_offered_is_refused(void **state)
 
 /* Somebody makes the server believe that only NTLM was offered: the proof over the list that the
  * client made does not fit the list that the server saw. */
+/* Answers that GSSAPI must not see: where an octet string ought to be, krb5 1.21 ends the process.
+ */
+static void an_answer_without_octets_harms_nothing(void **state)
+{
+    static const char first[] = "\x60\x1b\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x11\x30\x0f\xa0\x0d"
+                                "\x30\x0b\x06\x09" OID_KRB5;
+    static const struct {
+        const char *token;
+        ULONG len;
+        SECURITY_STATUS status;
+    } rows[] = {
+        {"\xa1\x0b\x30\x09\xa2\x03\x04\x01\x00\xa3\x02\x05\x00", 13, SEC_E_INVALID_TOKEN},
+        {"\xa1\x0b\x30\x09\xa2\x03\x04\x01\x00\xa4\x02\x05\x00", 13, SEC_E_INVALID_TOKEN},
+        {"\xa1\x09\xa2\x03\x04\x01\x00\xa4\x02\x05\x00", 11, SEC_E_INVALID_TOKEN},
+        /* A MIC is seen, and kept from being looked at before there is a mechanism. */
+        {"\xa1\x07\x30\x05\xa3\x03\x04\x01\x00", 9, SEC_I_CONTINUE_NEEDED},
+    };
+
+    (void)state;
+    assert_int_equal(pair_server(&pair, "Negotiate"), SEC_E_OK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(pair_accept(&pair, first, sizeof(first) - 1), SEC_I_CONTINUE_NEEDED);
+        TEST_REQUIRE_EQUAL(pair_accept(&pair, rows[i].token, rows[i].len), rows[i].status);
+        pair_reset(&pair);
+    }
+    pair_end(&pair);
+}
+
 static void a_shortened_offer_is_noticed(void **state)
 {
     static const char krb5_element[] = "\x06\x09" OID_KRB5;
@@ -277,6 +305,7 @@ int main(void)
         cmocka_unit_test(the_first_token_offers_what_is_allowed),
         cmocka_unit_test(who_asks_for_proof_gets_no_ntlm),
         cmocka_unit_test(a_forged_choice_of_what_was_not_offered_is_refused),
+        cmocka_unit_test(an_answer_without_octets_harms_nothing),
         cmocka_unit_test(a_shortened_offer_is_noticed),
         cmocka_unit_test(a_server_may_begin),
     };

@@ -18,6 +18,7 @@
 #include "packages/gssapi/ntlm_guard.h"
 #include "packages/gssapi/ntlm_short.h"
 #include "packages/gssapi/offer.h"
+#include "packages/gssapi/spnego_mic.h"
 #include "packages/gssapi/status.h"
 #include "support/test_util.h"
 
@@ -214,6 +215,96 @@ static void the_choice_of_a_server_is_read(void **state)
     }
 }
 
+/* Is it shown to SPNEGO, and where is its MIC? From a copy of its size, for the sanitizer. */
+static bool find_mic(const char *bytes, size_t len, size_t *ret_mic)
+{
+    uint8_t *copy = malloc(len + 1);
+    bool good;
+
+    memcpy(copy, bytes, len);
+    good = osspi_spnego_mic_find(copy, len, ret_mic);
+    free(copy);
+    return good;
+}
+
+#define INITIAL "\x06\x06\x2b\x06\x01\x05\x05\x02"
+
+static void answers_have_their_mic_where_it_belongs(void **state)
+{
+    static const struct {
+        const char *token;
+        size_t len, mic;
+        bool good;
+    } rows[] = {
+#define ROW(text, mic, good) {text, sizeof(text) - 1, mic, good}
+        ROW("", 0, true),
+        ROW("NTLMSSP", 0, true),
+        ROW("\xa1\x02\x30\x00", 0, true),
+        ROW("\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00", 0, true),
+        ROW("\xa1\x0c\x30\x0a\xa0\x03\x0a\x01\x01\xa3\x03\x04\x01\x00", 9, true),
+        ROW("\xa1\x81\x0c\x30\x0a\xa0\x03\x0a\x01\x01\xa3\x03\x04\x01\x00", 10, true),
+        ROW("\xa1\x08\x30\x06\xa3\x02\x04\x00\xa5\x00", 4, true),
+        /* It has to be one octet string: the library would end the process. */
+        ROW("\xa1\x06\x30\x04\xa3\x02\x05\x00", 0, false),
+        ROW("\xa1\x04\x30\x02\xa3\x00", 0, false),
+        ROW("\xa1\x08\x30\x06\xa3\x04\x04\x00\x04\x00", 0, false),
+        ROW("\xa1\x06\x30\x04\xa3\x02\x04\x01", 0, false),
+        /* Another field that the library might take for it, twice, and out of order. */
+        ROW("\xa1\x06\x30\x04\xa4\x02\x04\x00", 0, false),
+        ROW("\xa1\x0a\x30\x08\xa3\x02\x04\x00\xa3\x02\x04\x00", 0, false),
+        ROW("\xa1\x0a\x30\x08\xa3\x02\x04\x00\xa2\x02\x04\x00", 0, false),
+        /* What the library would read, although it is not DER. */
+        ROW("\xa1\x04\xa3\x02\x05\x00", 0, false),
+        ROW("\xa1\x80\x30\x00", 0, false),
+        ROW("\xa1\x84\x00\x00\x00\x02\x30\x00", 0, false),
+        /* First tokens, and an answer behind their head. */
+        ROW("\x60\x0a" INITIAL "\xa0\x00", 0, true),
+        ROW("\x60\x0c" INITIAL "\xa1\x02\x30\x00", 0, false),
+        ROW("\x60\x08" INITIAL, 0, false),
+        ROW("\x60\x80" INITIAL, 0, false),
+        ROW("\x60\x05\x06\x01\x2a\x01\x00", 0, true),
+#undef ROW
+    };
+    size_t mic;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const bool good = find_mic(rows[i].token, rows[i].len, &mic);
+
+        if (good != rows[i].good || (good && mic != rows[i].mic))
+            fail_msg("row %zu: %d, a MIC at %zu", i, good, mic);
+    }
+    for (size_t cut = 1; cut < rows[4].len; cut++)
+        assert_false(find_mic(rows[4].token, cut, &mic));
+}
+
+/* The library sees the MIC in the token that it is given, whichever kind it is; nothing else is
+ * changed, and no more than that is ever copied. */
+static void a_mic_is_changed_in_one_place_at_most(void **state)
+{
+    static const char without[] = "\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00";
+    static const char with[] = "\xa1\x0c\x30\x0a\xa0\x03\x0a\x01\x01\xa3\x03\x04\x01\x00";
+    static const char bad[] = "\xa1\x06\x30\x04\xa3\x02\x05\x00";
+    uint8_t *changed;
+    void *token;
+
+    (void)state;
+    assert_int_equal(osspi_spnego_mic_adapt(without, sizeof(without) - 1, &token), SEC_E_OK);
+    assert_null(token);
+    assert_int_equal(osspi_spnego_mic_adapt(bad, sizeof(bad) - 1, &token), SEC_E_INVALID_TOKEN);
+    assert_null(token);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(osspi_spnego_mic_adapt(with, sizeof(with) - 1, &token), SEC_E_OK);
+        changed = token;
+        if (!changed)
+            continue;
+        assert_int_equal(changed[9], 0xA4);
+        changed[9] = 0xA3;
+        assert_memory_equal(changed, with, sizeof(with) - 1);
+        osspi_free(changed);
+    }
+}
+
 static void codes_have_their_status(void **state)
 {
     (void)state;
@@ -376,6 +467,8 @@ int main(void)
         cmocka_unit_test(ntlm_clients_say_who_they_are_not),
         cmocka_unit_test(short_ntlm_messages_are_lengthened),
         cmocka_unit_test(the_choice_of_a_server_is_read),
+        cmocka_unit_test(answers_have_their_mic_where_it_belongs),
+        cmocka_unit_test(a_mic_is_changed_in_one_place_at_most),
         cmocka_unit_test(codes_have_their_status),
         cmocka_unit_test(uris_in_every_form),
         cmocka_unit_test(messages_of_servers_are_told_apart),

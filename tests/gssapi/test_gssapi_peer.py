@@ -16,6 +16,7 @@ import tempfile
 import time
 import unittest
 
+import spnego_mic
 from peer_side import (CONFIDENTIALITY, MUTUAL, REPLAY, SEQUENCE, USUAL, Ours, die_with_parent,
                        talk)
 
@@ -230,8 +231,14 @@ class Peer(unittest.TestCase):
         self.messages(ours, theirs)
         ours.end()
 
+    def needs_a_mic(self):
+        """Of SPNEGO's, which NTLM inside of it always has, and so has a second choice."""
+        if not spnego_mic.peers_read_it():
+            self.skipTest("python3-gssapi's SPNEGO finds no MIC")
+
     def test_negotiate_client_with_ntlm_behind_kerberos(self):
         """A server that has no Kerberos takes what else was offered."""
+        self.needs_a_mic()
         creds = gssapi.Credentials(mechs=[SPNEGO], usage="accept")
         set_neg_mechs(creds, [NTLM])
         ours, theirs = self.client("Negotiate", NTLM, CONFIDENTIALITY | REPLAY | SEQUENCE,
@@ -250,6 +257,7 @@ class Peer(unittest.TestCase):
         ours.end()
 
     def test_negotiate_server_with_ntlm(self):
+        self.needs_a_mic()
         name = gssapi.Name("HTTP@server.test", gssapi.NameType.hostbased_service)
         creds = self.ntlm_credential([SPNEGO])
         set_neg_mechs(creds, [NTLM])

@@ -169,6 +169,7 @@ static void a_principal_has_to_be_the_client(void **state)
     assert_int_equal(acquire_as("alice"), SEC_E_OK);
     assert_int_equal(acquire_as(ALICE), SEC_E_OK);
     assert_int_equal(acquire_as(BOB), SEC_E_NO_CREDENTIALS);
+    assert_int_equal(acquire_as("alice@a@b"), SEC_E_UNKNOWN_CREDENTIALS);
     assert_int_equal(RevertSecurityContext(&pair.server.context), SEC_E_OK);
     pair_end(&pair);
 }
@@ -371,6 +372,41 @@ static void a_callback_leaves_no_identity_behind(void **state)
     pair_end(&pair);
 }
 
+/* The program's part of a call runs on the worker too, which goes on to the call's callback. */
+static void get_no_key(void *data, void *principal, uint32_t version, void **key,
+                       SECURITY_STATUS *status)
+{
+    (void)data;
+    (void)principal;
+    (void)version;
+    TEST_REQUIRE_EQUAL(ImpersonateSecurityContext(&pair.server.context), SEC_E_OK);
+    *key = NULL;
+    *status = SEC_E_NO_CREDENTIALS;
+}
+
+static void a_callback_starts_as_the_process(void **state)
+{
+    (void)state;
+    establish(&pair, "Kerberos", "alice", 0); /* hands nothing over */
+    setenv("KRB5_KTNAME", realm_file(&realm, "no.keytab"), 1);
+    for (unsigned i = 0; i < 10; i++) { /* not always does the same worker go on */
+        SspiAsyncContext *async = SspiCreateAsyncContext();
+        const unsigned before = atomic_load(&come);
+        CredHandle credential;
+
+        assert_int_equal(SspiSetAsyncNotifyCallback(async, forgetful, NULL), SEC_E_OK);
+        assert_int_equal(SspiAcquireCredentialsHandleAsyncA(
+                             async, (char *)"HTTP/server.test", (char *)"Kerberos",
+                             SECPKG_CRED_INBOUND, NULL, NULL, get_no_key, NULL, &credential, NULL),
+                         SEC_E_OK);
+        assert_int_equal(OsspiWaitAsyncCall(async, OSSPI_INFINITE), SEC_E_NO_CREDENTIALS);
+        test_poll(has_come, (void *)&before);
+        SspiFreeAsyncContext(async);
+    }
+    setenv("KRB5_KTNAME", realm_file(&realm, "server.keytab"), 1);
+    pair_end(&pair);
+}
+
 /* ---- packages ---- */
 
 static void s4_7_packages_say_what_is_true(void **state)
@@ -443,6 +479,7 @@ int main(void)
         cmocka_unit_test(a_forked_process_goes_on_as_its_thread_was),
         cmocka_unit_test(a_call_takes_along_who_made_it),
         cmocka_unit_test(a_callback_leaves_no_identity_behind),
+        cmocka_unit_test(a_callback_starts_as_the_process),
         cmocka_unit_test(s4_7_packages_say_what_is_true),
     };
 

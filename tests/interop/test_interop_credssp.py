@@ -5,6 +5,7 @@
 mechanisms, delegation, refusals, and a peer or somebody in between who does not play by the rules.
 
 Usage: test_interop_credssp.py GATE [TEST...]
+The command `sspi` is what OSSPI_TEST_SSPI names; its cases are left out without it.
 Debian's own python has the modules, whatever python3 comes first. Exit code 77 when python3-gssapi, python3-pyasn1
 or the KDC is missing, 1 where OSSPI_REQUIRE_PEERS is set.
 """
@@ -12,6 +13,7 @@ or the KDC is missing, 1 where OSSPI_REQUIRE_PEERS is set.
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import unittest
 
@@ -19,6 +21,7 @@ sys.dont_write_bytecode = True
 os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 from credssp_world import DOMAIN, PASSWORD, PATIENCE, REALM, USER, Gate, cert, leaf, missing  # noqa: E402
+from sspi_server import SspiServer  # noqa: E402
 from test_interop_realm import Realm  # noqa: E402
 
 try:
@@ -263,6 +266,105 @@ class OurServer(Peer):
                     codes=(None, 0xC000006D))
 
 
+@unittest.skipUnless("OSSPI_TEST_SSPI" in os.environ, "there is no command")
+class OurTool(unittest.TestCase):
+    """`sspi auth --package credssp` on one side, the other implementation on the other."""
+
+    def setUp(self):
+        self.sspi = os.environ["OSSPI_TEST_SSPI"]
+
+    def connect(self, realm_file, *words, knobs=None):
+        """(exit status, output, complaints) of the command, what it has handed over, its lines"""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            command = [self.sspi, "auth", "connect", "localhost:%d" % listener.getsockname()[1], "--package", "credssp",
+                       "--user", USER, "--domain", DOMAIN, "--password-file", Shared.realm.path(realm_file),
+                       "--quiet", *words]
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.addCleanup(child.kill)
+            listener.settimeout(PATIENCE)
+            line = listener.accept()[0]
+        line.settimeout(PATIENCE)
+        delegated, said = None, b""
+        try:
+            with credssp_peer.server_tls(cert("server.pem"), cert("server.key")).wrap_socket(line, server_side=True) as line:
+                server = Server(line, gssapi.SecurityContext(usage="accept"), credssp_peer.public_key(leaf("server")),
+                                knobs or Knobs())
+                delegated = server.run()
+                line.sendall(b"you are somebody\n")
+                child.stdin.write(b"ping\n")
+                child.stdin.flush()
+                while not said.endswith(b"\n"):
+                    said += line.recv(100)
+                line.sendall(b"po")
+                line.sendall(b"ng\n")
+                output, complaints = child.communicate(timeout=PATIENCE)
+        except (Refused, OSError):
+            output, complaints = child.communicate(timeout=PATIENCE)
+        return child.returncode, output.decode(), complaints.decode(), delegated, said
+
+    def test_each_mechanism_as_a_client(self):
+        for words in (["--packages", "!kerberos"], ["--target", "TERMSRV/server.test", "--sync"]):
+            with self.subTest(words=words):
+                self.assertEqual(self.connect("password", *words, "--delegate"),
+                                 (0, "you are somebody\npong\n", "", DELEGATED, b"ping\n"))
+        self.assertEqual(self.connect("password", "--packages", "ntlm")[3], ("", "", ""))
+
+    def test_a_wrong_password_as_a_client(self):
+        status, output, complaints, delegated, _ = self.connect("wrong", "--packages", "ntlm", "--delegate")
+        self.assertEqual((status, output, delegated), (1, "", None), complaints)
+        self.assertIn("SEC_E_LOGON_DENIED", complaints)
+
+    def test_a_server_that_means_another_key(self):
+        for knobs in (Knobs(key=b"another"), Knobs(reflect=True), Knobs(4)):
+            status, output, complaints, delegated, _ = self.connect("password", "--packages", "ntlm", "--delegate",
+                                                                    knobs=knobs)
+            self.assertEqual((status, output, delegated), (1, "", None), complaints)
+            self.assertRegex(complaints, "SEC_E_|has closed the connection")
+
+    def serve(self):
+        return SspiServer(self.sspi, "auth", "serve", "--package", "credssp", "--port", 0, "--seconds", 120, "--deadline",
+                          60000, "--cert", cert("server.pem"), "--key", cert("server.key"))
+
+    def talk(self, server, context, knobs):
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as line, \
+                credssp_peer.client_tls().wrap_socket(line) as line:
+            Client(line, context, credssp_peer.public_key(line.getpeercert(True)), knobs).run()
+            line.sendall(b"pi")
+            line.sendall(b"ng\nand more\n")
+            said = b""
+            while said.count(b"\n") < 3:
+                part = line.recv(100)
+                self.assertNotEqual(part, b"", server.text())
+                said += part
+        return said
+
+    def test_each_mechanism_as_a_server(self):
+        with self.serve() as server:
+            for mech, outer, name in ((NTLM, None, "NTLM"), (KERBEROS, SPNEGO, "Kerberos")):
+                said = self.talk(server, OurServer.context(mech, outer), Knobs(credentials=DELEGATED))
+                self.assertRegex(said, rb"^you are \S*alice\S*, by %s\nping\nand more\n$" % name.encode())
+            server.wait_for("by Kerberos[^\0]* says: and more\n")
+            self.assertEqual(server.text().count(" delegated: user %s, domain %s, and the password\n" % (USER, DOMAIN)), 2)
+            self.assertNotIn(PASSWORD, server.text())
+            self.talk(server, OurServer.context(NTLM), Knobs())
+            self.assertEqual(server.text().count(" delegated: nothing\n"), 1)
+
+    def test_a_wrong_password_as_a_server(self):
+        with self.serve() as server:
+            for knobs in (Knobs(), Knobs(key=b"another")):
+                with self.assertRaises((Refused, OSError)) as caught:
+                    self.talk(server, OurServer.context(NTLM, password=PASSWORD if knobs.key else "wrong"), knobs)
+                if not knobs.key:
+                    self.assertEqual(getattr(caught.exception, "code", None), 0xC000006D)
+            server.wait_for("authentication failed: SEC_E_LOGON_DENIED")
+            server.wait_for("authentication failed: SEC_E_MESSAGE_ALTERED")
+            self.assertNotIn("authenticated", server.text())
+
+
+class Shared:
+    realm = None
+
+
 def main():
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
@@ -271,9 +373,10 @@ def main():
         missing("krb5kdc")
     Gate.program = [os.path.abspath(sys.argv[1])]
     names = sys.argv[2:]
-    tests = [test for case in (OurClient, OurServer) for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
+    tests = [test for case in (OurClient, OurServer, OurTool)
+             for test in unittest.defaultTestLoader.loadTestsFromTestCase(case)]
     suite = unittest.TestSuite(test for test in tests if not names or any(name in test.id() for name in names))
-    with Realm():
+    with Realm() as Shared.realm:
         result = unittest.TextTestRunner(verbosity=2).run(suite)
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
 

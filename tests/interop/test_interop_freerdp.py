@@ -88,8 +88,12 @@ class FreeRdp:
         raise complaint
 
     def stop(self):
-        self.screen.kill()
-        self.screen.wait()
+        self.screen.terminate()  # so that it takes its lock and its socket with it
+        try:
+            self.screen.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.screen.kill()
+            self.screen.wait()
 
 
 class Peer(unittest.TestCase):

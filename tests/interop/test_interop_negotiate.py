@@ -24,8 +24,12 @@ import time
 import unittest
 from pathlib import Path
 
-from sspi_server import SspiServer
-from test_interop_realm import NAME, PATIENCE, Realm, Silence, die_with_parent, missing, secret
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "gssapi"))
+
+import spnego_mic  # noqa: E402
+from sspi_server import SspiServer  # noqa: E402
+from test_interop_realm import NAME, PATIENCE, Realm, Silence, die_with_parent, missing, secret  # noqa: E402
 
 SSPI = ""
 CERTS = Path(os.environ.get("OSSPI_TEST_CERTS", "certs"))
@@ -384,6 +388,8 @@ class Apache(WithRealm):
         self.assertEqual((result.returncode, result.stdout), (0, "once\n"), result.stderr + self.log())
 
     def test_ntlm_in_several_legs(self):
+        if not spnego_mic.peers_read_it():
+            self.skipTest("Apache's GSSAPI finds no MIC")
         result = connect(f"https://localhost:{self.secure}/ntlm/page.txt",
                          environment={"KRB5CCNAME": "FILE:/nonexistent"})
         self.assertEqual((result.returncode, result.stdout), (0, "ntlm\n"), result.stderr + self.log())

@@ -140,6 +140,7 @@ static ULONG attribute(struct random_thread *thread)
         SECPKG_ATTR_SUPPORTED_ALGS,      SECPKG_ATTR_CIPHER_STRENGTHS,
         SECPKG_ATTR_SUPPORTED_PROTOCOLS, SECPKG_ATTR_SESSION_TICKET_KEYS,
         SECPKG_ATTR_CLIENT_CERT_POLICY,  OSSPI_CRED_ATTR_TLS_OPTIONS,
+        OSSPI_CRED_ATTR_CREDSSP_OPTIONS,
     };
 
     return random_chance(thread, 70) ? RANDOM_OF(thread, known) : random_below(thread, 0x90);

@@ -5,6 +5,7 @@
  */
 #include "support/context_look.h"
 
+#include <credssp.h>
 #include <opensspi.h>
 #include <schannel.h>
 #include <stdint.h>
@@ -107,6 +108,14 @@ static void end_early(void *answer)
         free_buffer(early->pvData);
 }
 
+static void end_credentials(void *answer)
+{
+    SecPkgContext_ClientCreds *creds = answer;
+
+    read_bytes(creds->AuthBuffer, creds->AuthBufferLen);
+    free_buffer(creds->AuthBuffer);
+}
+
 static const struct {
     ULONG attribute, size;
     void (*end)(void *answer);
@@ -129,6 +138,7 @@ static const struct {
     {SECPKG_ATTR_KEYING_MATERIAL, sizeof(SecPkgContext_KeyingMaterial), end_keying},
     {SECPKG_ATTR_ISSUER_LIST_EX, sizeof(SecPkgContext_IssuerListInfoEx), end_issuers},
     {SECPKG_ATTR_CERT_CHECK_RESULT, sizeof(SecPkgContext_CertificateValidationResult), end_nothing},
+    {SECPKG_ATTR_CREDS_2, sizeof(SecPkgContext_ClientCreds), end_credentials},
     {OSSPI_ATTR_EARLY_DATA, sizeof(OsspiEarlyData), end_early},
 };
 

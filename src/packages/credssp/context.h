@@ -71,6 +71,7 @@ struct osspi_credssp_context {
     _Atomic(struct osspi_context *) tls, nego; /* set once, by legs */
     struct osspi_credssp_exchange *exchange;   /* legs only */
     SECURITY_STATUS failure;                   /* legs only: they answer it for ever */
+    TimeStamp expiry;                          /* legs only: Negotiate's, for the last one */
 
     struct osspi_lock lane_lock;   /* guards lane */
     struct osspi_lane_choice lane; /* of the leg that comes back */

@@ -15,6 +15,7 @@
 #include "packages/credssp/key_auth.h"
 #include "packages/credssp/leg.h"
 #include "packages/gssapi/initiate.h"
+#include "packages/gssapi/ntlm_guard.h"
 
 /* What the messages inside need: secrecy and order. Kerberos proves the server too. */
 #define ISC_NEGO \
@@ -201,32 +202,44 @@ static SECURITY_STATUS get_bindings(struct osspi_credssp_run *run, SecBuffer *re
     return SEC_E_OK;
 }
 
-static bool is_ntlm(struct osspi_context *nego)
+/* Who cannot find out does not go on either. */
+static SECURITY_STATUS refuse_ntlm(struct osspi_credssp_run *run)
 {
+    struct osspi_context *nego = run->cc->nego;
     SecPkgContext_NegotiationInfoA info = {0};
-    bool is = false;
+    SECURITY_STATUS status =
+        nego->package->query_context(nego, SECPKG_ATTR_NEGOTIATION_INFO, &info, sizeof(info));
 
-    if (nego->package->query_context(nego, SECPKG_ATTR_NEGOTIATION_INFO, &info, sizeof(info)) ==
-        SEC_E_OK)
-        is = info.PackageInfo && strcmp(info.PackageInfo->Name, "NTLM") == 0;
+    if (status != SEC_E_OK)
+        return status == SEC_E_INSUFFICIENT_MEMORY ? status : SEC_E_INTERNAL_ERROR;
+    if (strcmp(info.PackageInfo->Name, "NTLM") == 0) {
+        osspi_context_detail(run->context, "the server is known by NTLM alone");
+        status = SEC_E_POLICY_NLTM_ONLY;
+    }
     (void)osspi_context_buffer_free(info.PackageInfo);
-    return is;
+    return status;
 }
 
 static SECURITY_STATUS note_established(struct osspi_credssp_run *run,
                                         const struct osspi_inner_leg *leg)
 {
     run->ex->nego_done = true;
-    run->leg->expiry = leg->expiry;
+    run->cc->expiry = leg->expiry;
     if (run->cc->server)
         return SEC_E_OK;
     if (leg->attributes & ISC_RET_MUTUAL_AUTH)
         run->cc->granted |= ISC_RET_MUTUAL_AUTH;
-    if (run->ex->refuses_ntlm && is_ntlm(run->cc->nego)) {
-        osspi_context_detail(run->context, "the server is known by NTLM alone");
-        return SEC_E_POLICY_NLTM_ONLY;
-    }
-    return SEC_E_OK;
+    return run->ex->refuses_ntlm ? refuse_ntlm(run) : SEC_E_OK;
+}
+
+/* NTLM whose flags somebody has taken away would bind nothing to anything. */
+static SECURITY_STATUS check_strength(struct osspi_credssp_run *run,
+                                      const struct osspi_bytes *token)
+{
+    if (!token || osspi_ntlm_is_strong(token->at, token->len))
+        return SEC_E_OK;
+    osspi_context_detail(run->context, "NTLM without extended session security or 128 bits");
+    return SEC_E_DELEGATION_POLICY;
 }
 
 SECURITY_STATUS osspi_exchange_token(struct osspi_credssp_run *run, struct osspi_bytes *token,
@@ -244,6 +257,8 @@ SECURITY_STATUS osspi_exchange_token(struct osspi_credssp_run *run, struct osspi
     SecBuffer bindings = {0};
     SECURITY_STATUS status = leg.first ? begin_nego(run) : SEC_E_OK;
 
+    if (status == SEC_E_OK)
+        status = check_strength(run, token);
     if (status == SEC_E_OK && !run->cc->server)
         status = get_bindings(run, &bindings);
     if (status != SEC_E_OK)
@@ -257,6 +272,12 @@ SECURITY_STATUS osspi_exchange_token(struct osspi_credssp_run *run, struct osspi
         return status;
     }
     run->ex->nego_begun = true;
+    if (status == SEC_E_OK || status == SEC_I_CONTINUE_NEEDED) {
+        const SECURITY_STATUS strong = check_strength(run, out); /* our own word counts too */
+
+        if (strong != SEC_E_OK)
+            return strong;
+    }
     if (status == SEC_E_OK)
         return note_established(run, &leg);
     if (status == SEC_I_CONTINUE_NEEDED || status < 0)

@@ -258,6 +258,7 @@ static SECURITY_STATUS deliver(struct osspi_credssp_run *run, SECURITY_STATUS st
                                 NULL);
     if (status != SEC_E_OK)
         return status;
+    run->leg->expiry = cc->expiry;
     cc->granted = run->leg->attributes;
     end_exchange(cc);
     atomic_store_explicit(&cc->done, true, memory_order_release);
@@ -430,7 +431,7 @@ static SECURITY_STATUS pass_on(struct osspi_credssp_run *run)
     }
     clear_lane(run->cc);
     run->leg->attributes = own.attributes;
-    run->leg->expiry = own.expiry;
+    run->leg->expiry = run->cc->expiry;
     if (status < 0) {
         char text[OSSPI_DETAIL_SIZE];
 

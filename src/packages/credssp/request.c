@@ -76,8 +76,11 @@ void osspi_ts_request_clear(struct osspi_ts_request *request)
 
 /* ---- decoding ---- */
 
-/* The shortest message there is; all that tell their length do so within it. */
-#define SHORTEST 7u
+/* The shortest message there is; all that tell their length do so within it: by one byte, or by one
+ * that counts those that follow. */
+#define SHORTEST     7u
+#define LONG_LENGTH  0x80u
+#define LENGTH_BYTES (SHORTEST - 2u)
 
 SECURITY_STATUS osspi_ts_request_measure(const uint8_t *bytes, size_t len, size_t *ret_len)
 {
@@ -87,6 +90,11 @@ SECURITY_STATUS osspi_ts_request_measure(const uint8_t *bytes, size_t len, size_
 
     *ret_len = 0;
     if (len > 0 && bytes[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED))
+        return SEC_E_INVALID_TOKEN;
+    if (len > 1 && bytes[1] < SHORTEST - 2u) /* what comes is too short: nothing to wait for */
+        return SEC_E_INVALID_TOKEN;
+    /* The TLS library looks for the length's end where its limit allows, not where bytes end. */
+    if (len > 1 && bytes[1] > (LONG_LENGTH | LENGTH_BYTES))
         return SEC_E_INVALID_TOKEN;
     if (len < SHORTEST)
         return SEC_E_OK;

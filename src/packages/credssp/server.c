@@ -68,6 +68,9 @@ static SECURITY_STATUS take_tokens(struct osspi_credssp_run *run)
         status = osspi_exchange_token(run, &ex->request.token, &answer.token);
         if (status < 0 || status == OSSPI_WANT_BLOCKING)
             return status;
+    } else if (ex->request.key_auth.len == 0) {
+        osspi_context_detail(run->context, "the client's message has no pubKeyAuth");
+        return SEC_E_ILLEGAL_MESSAGE;
     }
     answer.has_token = answer.token.len > 0;
     if (ex->request.key_auth.len > 0) {

@@ -13,6 +13,7 @@
 #include "packages/gssapi/leg.h"
 #include "packages/gssapi/ntlm_guard.h"
 #include "packages/gssapi/ntlm_short.h"
+#include "packages/gssapi/spnego_mic.h"
 #include "packages/gssapi/status.h"
 
 static SECURITY_STATUS import_acceptor(const struct osspi_gss_credential *data,
@@ -104,21 +105,32 @@ static SECURITY_STATUS acquire(struct osspi_context *context,
 }
 
 static SECURITY_STATUS check_bindings(const struct osspi_gss_context *gc,
-                                      const struct osspi_leg *leg, bool given)
+                                      const struct osspi_leg *leg)
 {
-    if (!given || leg->flags & ASC_REQ_ALLOW_MISSING_BINDINGS)
+    if (!gc->binds || leg->flags & ASC_REQ_ALLOW_MISSING_BINDINGS)
         return SEC_E_OK;
     return gc->flags & GSS_C_CHANNEL_BOUND_FLAG ? SEC_E_OK : SEC_E_BAD_BINDINGS;
 }
 
-static SECURITY_STATUS complete(struct osspi_context *context, struct osspi_leg *leg, bool bound,
+/* Kerberos has a principal for who does not say who he is (RFC 8062), and lets him in as that. */
+static bool is_nobody(const struct osspi_gss_context *gc)
+{
+    static const char nobody[] = "WELLKNOWN/ANONYMOUS@";
+
+    return gc->mechanism == OSSPI_GSS_KERBEROS && gc->client_name &&
+           strncmp(gc->client_name, nobody, sizeof(nobody) - 1) == 0;
+}
+
+static SECURITY_STATUS complete(struct osspi_context *context, struct osspi_leg *leg,
                                 OM_uint32 flags, OM_uint32 lifetime)
 {
     struct osspi_gss_context *gc = osspi_gss(context);
     SECURITY_STATUS status = osspi_gss_establish(context, flags, lifetime);
 
     if (status == SEC_E_OK)
-        status = check_bindings(gc, leg, bound);
+        status = check_bindings(gc, leg);
+    if (status == SEC_E_OK && is_nobody(gc))
+        status = SEC_E_LOGON_DENIED;
     if (status != SEC_E_OK)
         return status;
     if (gc->mechanism == OSSPI_GSS_NTLM && gc->ntlm_identifies)
@@ -140,6 +152,22 @@ static void keep_delegated(struct osspi_gss_context *gc, gss_cred_id_t delegated
     gc->delegated = delegated;
 }
 
+/* The token as the libraries want it. ret_bytes is what it is made of, unless nothing had to be
+ * changed; NTLM's bare messages and SPNEGO's answers are not the same tokens. */
+static SECURITY_STATUS adapt(gss_buffer_t token, void **ret_bytes)
+{
+    size_t len;
+    SECURITY_STATUS status = osspi_ntlm_lengthen(token->value, token->length, ret_bytes, &len);
+
+    if (status == SEC_E_OK && !*ret_bytes) {
+        len = token->length;
+        status = osspi_spnego_mic_adapt(token->value, len, ret_bytes);
+    }
+    if (*ret_bytes)
+        *token = (gss_buffer_desc){len, *ret_bytes};
+    return status;
+}
+
 static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *leg,
                              struct osspi_gss_input *input)
 {
@@ -148,9 +176,8 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     OM_uint32 flags = 0, lifetime = GSS_C_INDEFINITE, major, minor = 0;
     gss_cred_id_t delegated = GSS_C_NO_CREDENTIAL;
     SECURITY_STATUS status = SEC_E_OK;
-    void *lengthened osspi_auto(osspi_freep) = NULL;
+    void *adapted osspi_auto(osspi_freep) = NULL;
     gss_buffer_desc token = input->token;
-    size_t lengthened_len;
     bool first;
 
     OSSPI_FOREIGN_SLOW; /* NTLM may ask winbind */
@@ -158,11 +185,10 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     if (gc->credential == GSS_C_NO_CREDENTIAL)
         status = acquire(context, data, &input->token);
     if (status == SEC_E_OK)
-        status = osspi_ntlm_lengthen(token.value, token.length, &lengthened, &lengthened_len);
+        status = adapt(&token, &adapted);
     if (status != SEC_E_OK)
         return status;
-    if (lengthened)
-        token = (gss_buffer_desc){lengthened_len, lengthened};
+    gc->binds |= input->has_bindings;
     major =
         gss_accept_sec_context(&minor, &gc->gss, gc->credential, &token, osspi_gss_bindings(input),
                                NULL, NULL, &gc->token, &flags, &lifetime, &delegated);
@@ -170,7 +196,7 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
     first = !gc->begun;
     gc->begun = true;
     if (major == GSS_S_COMPLETE)
-        return complete(context, leg, input->has_bindings, flags, lifetime);
+        return complete(context, leg, flags, lifetime);
     if (!GSS_ERROR(major)) {
         gc->ntlm_agreed |= osspi_ntlm_agreed(gc->token.value, gc->token.length);
         gc->granted = osspi_flags_asc(flags, leg->flags, 0);
@@ -185,10 +211,15 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
                                 first ? SEC_E_INVALID_TOKEN : SEC_E_LOGON_DENIED);
 }
 
-/* Who the client says he is may be winbind's to check, unless a file has the users. */
-static bool may_ask_winbind(const struct osspi_gss_input *input)
+/* Who the client says he is may be winbind's to check. A file of users that does not have him does
+ * not keep the mechanism from asking. */
+static bool may_ask_winbind(const struct osspi_leg *leg, const struct osspi_gss_input *input)
 {
-    return getenv("NTLM_USER_FILE") == NULL &&
+    const struct osspi_gss_credential *data = osspi_gss_credential(leg->credential);
+
+    if (getenv("NTLM_USER_FILE") != NULL && !osspi_gss_has_winbind())
+        return false;
+    return data->facts->mechanism == &osspi_gss_oid_ntlm ||
            osspi_ntlm_present(input->token.value, input->token.length);
 }
 
@@ -212,7 +243,7 @@ SECURITY_STATUS osspi_gss_accept(struct osspi_context *context, struct osspi_leg
     if ((gc->begun && input.token.length == 0) ||
         !osspi_ntlm_acceptable(input.token.value, input.token.length, gc->ntlm_agreed))
         return osspi_gss_fail(gc, leg, SEC_E_INVALID_TOKEN);
-    if (leg->lane == OSSPI_LANE_CPU && may_ask_winbind(&input)) {
+    if (leg->lane == OSSPI_LANE_CPU && may_ask_winbind(leg, &input)) {
         osspi_gss_lane_note(gc, "ntlm");
         return OSSPI_WANT_BLOCKING;
     }

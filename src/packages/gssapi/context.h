@@ -28,6 +28,7 @@ struct osspi_gss_context {
     char *ntlm_user;          /* and who it will be then */
     uint32_t ntlm_agreed;     /* server: flags of its challenge; see ntlm_guard.h */
     bool ntlm_identifies;     /* server: the client wants to be known, not acted for */
+    bool binds;               /* server: it has given channel bindings with some leg */
     bool begun;               /* GSSAPI has seen a leg */
     /* client of Negotiate: why it is not Kerberos, else SEC_E_OK; read by queries too */
     _Atomic SECURITY_STATUS kerberos_failed;

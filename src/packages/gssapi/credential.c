@@ -110,7 +110,9 @@ static SECURITY_STATUS acquire_inbound(struct osspi_gss_credential *data, unsign
 
     if (wanted & OSSPI_GSS_KERBEROS && (data->keys || osspi_server_key_in_keytab(k5)))
         data->inbound |= OSSPI_GSS_KERBEROS;
-    if (wanted & OSSPI_GSS_NTLM && osspi_gss_has_ntlm())
+    /* Who names a principal wants its clients to know whom they talk to: NTLM has no such thing. */
+    if (wanted & OSSPI_GSS_NTLM && osspi_gss_has_ntlm() &&
+        !(args->principal && wanted & OSSPI_GSS_KERBEROS))
         data->inbound |= OSSPI_GSS_NTLM;
     if (args->principal && data->inbound & OSSPI_GSS_KERBEROS)
         status = set_acceptor(data, k5, args->principal);
@@ -153,10 +155,12 @@ static SECURITY_STATUS acquire_all(struct osspi_gss_credential *data, struct oss
     const unsigned wanted = wanted_of(data);
     SECURITY_STATUS status = SEC_E_OK;
 
-    {
+    if (wanted & OSSPI_GSS_KERBEROS) {
         OSSPI_GSS_CALL;
-        if (krb5_init_context(&k5) != 0)
-            return SEC_E_NO_AUTHENTICATING_AUTHORITY; /* the configuration cannot be read */
+        const krb5_error_code code = krb5_init_context(&k5);
+
+        if (code != 0) /* the configuration cannot be read */
+            return code == ENOMEM ? SEC_E_INSUFFICIENT_MEMORY : SEC_E_NO_CREDENTIALS;
     }
     if (args->use & SECPKG_CRED_OUTBOUND)
         status = acquire_outbound(data, wanted, k5, args);

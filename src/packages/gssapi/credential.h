@@ -32,6 +32,12 @@ extern gss_OID_desc osspi_gss_oid_krb5, osspi_gss_oid_ntlm, osspi_gss_oid_spnego
 /** Is a mechanism loaded? Asks once. */
 bool osspi_gss_has_ntlm(void);
 
+/** Does winbind run? Then gss-ntlmssp asks it in any leg: for names, for users that no file has. */
+bool osspi_gss_has_winbind(void);
+
+/** For tests: where winbind listens; NULL: where it does. The text stays the caller's. */
+void osspi_gss_use_winbind(const char *path);
+
 /** Where a client's first ticket comes from. */
 enum osspi_gss_source {
     OSSPI_GSS_SOURCE_NONE,

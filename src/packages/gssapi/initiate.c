@@ -11,6 +11,7 @@
 #include "packages/gssapi/leg.h"
 #include "packages/gssapi/ntlm_guard.h"
 #include "packages/gssapi/offer.h"
+#include "packages/gssapi/spnego_mic.h"
 #include "packages/gssapi/status.h"
 
 /* One call of GSSAPI, with the token it was given. */
@@ -45,10 +46,18 @@ static SECURITY_STATUS go_on(struct osspi_context *context, struct osspi_leg *le
 {
     struct osspi_gss_context *gc = osspi_gss(context);
     OM_uint32 flags = 0, lifetime = GSS_C_INDEFINITE, major;
-    SECURITY_STATUS status = SEC_I_CONTINUE_NEEDED;
+    void *adapted osspi_auto(osspi_freep) = NULL;
+    SECURITY_STATUS status = SEC_E_OK;
 
     OSSPI_FOREIGN_SLOW;
     OSSPI_GSS_CALL;
+    if (gc->begun)
+        status = osspi_spnego_mic_adapt(input->token.value, input->token.length, &adapted);
+    if (status < 0)
+        return status;
+    if (adapted)
+        input->token.value = adapted;
+    status = SEC_I_CONTINUE_NEEDED;
     major = step(context, leg, input, &flags, &lifetime, &status);
     gc->begun = true;
     if (GSS_ERROR(major))
@@ -92,6 +101,10 @@ SECURITY_STATUS osspi_gss_initialize(struct osspi_context *context, struct osspi
             return status;
     }
     osspi_offer_follow(gc, &input.token);
+    if (leg->lane == OSSPI_LANE_CPU && gc->choice == OSSPI_GSS_NTLM && osspi_gss_has_winbind()) {
+        osspi_gss_lane_note(gc, "ntlm");
+        return OSSPI_WANT_BLOCKING;
+    }
     status = go_on(context, leg, &input);
     osspi_gss_lane_note(gc, ""); /* the next leg does not wait for what this one waited for */
     return status < 0 ? osspi_gss_fail(gc, leg, status) : osspi_gss_give_token(gc, leg, status);

@@ -120,8 +120,9 @@ static void take_uri(void *data, const char *text, bool found)
     struct osspi_kdc_uri uri;
 
     if (text) {
-        if (osspi_kdc_uri_parse(text, names[finder->service].port, &uri) &&
-            (uri.primary || finder->service != OSSPI_KDC_PRIMARY))
+        if (!osspi_kdc_uri_parse(text, names[finder->service].port, &uri))
+            finder->silent = true; /* there is one, which cannot be asked */
+        else if (uri.primary || finder->service != OSSPI_KDC_PRIMARY)
             take_server(finder, &uri.server, uri.transport);
         return;
     }
@@ -174,9 +175,10 @@ void osspi_kdc_find(struct osspi_kdc_finder *finder, krb5_context k5, const char
     memset(finder, 0, sizeof(*finder));
     finder->service = service;
     finder->realm = realm;
+    finder->silent = count == 0 && osspi_kdc_list_has_realm(k5, realm);
     if (by_dns || has_names(servers, count)) {
         finder->dns = osspi_dns_new();
-        finder->silent = !finder->dns;
+        finder->silent |= !finder->dns;
     }
     for (size_t i = 0; i < count; i++)
         take_server(finder, &servers[i], BOTH);

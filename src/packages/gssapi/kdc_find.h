@@ -37,7 +37,7 @@ struct osspi_kdc_finder {
     size_t count;
     struct osspi_dns *dns; /* NULL: nothing was to be asked */
     unsigned open;         /* questions without an answer */
-    bool silent;           /* a question was not answered, or could not be asked */
+    bool silent;           /* a question was not answered, or a server could not be asked */
     bool ending;           /* no further questions */
     struct osspi_kdc_question questions[OSSPI_KDC_TARGETS];
     size_t question_count;

@@ -126,6 +126,23 @@ size_t osspi_kdc_list(krb5_context k5, const char *realm, enum osspi_kdc_service
     return count;
 }
 
+bool osspi_kdc_list_has_realm(krb5_context k5, const char *realm)
+{
+    const char *const names[] = {"realms", realm, "kdc", NULL};
+    struct _profile_t *profile = NULL;
+    char **values = NULL;
+    bool has;
+
+    OSSPI_GSS_CALL;
+    if (krb5_get_profile(k5, &profile) != 0)
+        return false;
+    has = profile_get_values(profile, names, &values) == 0;
+    if (has)
+        profile_free_list(values);
+    profile_release(profile);
+    return has;
+}
+
 bool osspi_kdc_list_uses_dns(krb5_context k5)
 {
     struct _profile_t *profile = NULL;

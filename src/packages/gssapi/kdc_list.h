@@ -37,6 +37,9 @@ struct osspi_kdc_server {
 size_t osspi_kdc_list(krb5_context k5, const char *realm, enum osspi_kdc_service service,
                       struct osspi_kdc_server servers[OSSPI_KDC_MAX]);
 
+/** Does the configuration name a KDC of the realm, be it one that cannot be asked from here? */
+bool osspi_kdc_list_has_realm(krb5_context k5, const char *realm);
+
 /** Is DNS to be asked for servers of realms that the configuration does not know? */
 bool osspi_kdc_list_uses_dns(krb5_context k5);
 

@@ -86,24 +86,30 @@ static void drop_token(struct osspi_gss_context *gc)
     (void)gss_release_buffer(&unused, &gc->token);
 }
 
+/* Is a token in memory of ours? As flags, asked before it is given. */
+static uint64_t allocates(const struct osspi_leg *leg, const SecBuffer *place)
+{
+    _Static_assert(ISC_RET_ALLOCATED_MEMORY == ASC_RET_ALLOCATED_MEMORY, "one bit for both");
+    return leg->flags & ISC_REQ_ALLOCATE_MEMORY || !place->pvBuffer ? ISC_RET_ALLOCATED_MEMORY : 0;
+}
+
 SECURITY_STATUS osspi_gss_give_token(struct osspi_gss_context *gc, struct osspi_leg *leg,
                                      SECURITY_STATUS status)
 {
     SecBuffer *place = output_place(leg);
-    const bool allocate = (leg->flags & ISC_REQ_ALLOCATE_MEMORY) != 0;
-    const bool allocates = allocate || !place->pvBuffer;
+    const uint64_t allocated = allocates(leg, place);
     SECURITY_STATUS given;
 
-    given = osspi_buffer_give(place, SECBUFFER_TOKEN, gc->token.value, gc->token.length, allocate,
-                              SEC_E_INSUFFICIENT_MEMORY);
+    given =
+        osspi_buffer_give(place, SECBUFFER_TOKEN, gc->token.value, gc->token.length,
+                          (leg->flags & ISC_REQ_ALLOCATE_MEMORY) != 0, SEC_E_INSUFFICIENT_MEMORY);
     if (given != SEC_E_OK) {
         gc->held = status;
         return given;
     }
     leg->attributes = gc->granted;
-    _Static_assert(ISC_RET_ALLOCATED_MEMORY == ASC_RET_ALLOCATED_MEMORY, "one bit for both");
-    if (allocates && gc->token.length > 0)
-        leg->attributes |= ISC_RET_ALLOCATED_MEMORY;
+    if (gc->token.length > 0)
+        leg->attributes |= allocated;
     if (osspi_gss_established(gc) && gc->until != INT64_MAX)
         leg->expiry.QuadPart = (LONGLONG)osspi_local_filetime_from_unix(gc->until);
     drop_token(gc);
@@ -115,13 +121,15 @@ SECURITY_STATUS osspi_gss_fail(struct osspi_gss_context *gc, struct osspi_leg *l
 {
     SecBuffer *place = output_place(leg);
     const uint64_t wish = gc->client ? ISC_REQ_EXTENDED_ERROR : ASC_REQ_EXTENDED_ERROR;
+    const uint64_t allocated = allocates(leg, place);
 
     /* What the peer is to be told, if the caller wants to. */
     if (gc->token.length > 0 && leg->flags & wish &&
         osspi_buffer_give(place, SECBUFFER_TOKEN, gc->token.value, gc->token.length,
                           (leg->flags & ISC_REQ_ALLOCATE_MEMORY) != 0,
                           SEC_E_INSUFFICIENT_MEMORY) == SEC_E_OK)
-        leg->attributes = gc->client ? ISC_RET_EXTENDED_ERROR : ASC_RET_EXTENDED_ERROR;
+        leg->attributes =
+            (gc->client ? ISC_RET_EXTENDED_ERROR : ASC_RET_EXTENDED_ERROR) | allocated;
     else
         place->cbBuffer = 0;
     drop_token(gc);

@@ -157,8 +157,8 @@ static krb5_error_code take_client(struct work *work)
     return code;
 }
 
-/* Of a realm without a KDC, the default realm's KDC is asked. What it does not know, or does not
- * say, leaves things as they were. */
+/* Of a realm without a KDC, the default realm's KDC is asked. What it does not know leaves things
+ * as they were. Its silence does not: somebody on the way could cause it, and have NTLM. */
 static krb5_error_code ask_own_realm(struct work *work, const struct osspi_ticket_secret *secret,
                                      uint64_t deadline_ns)
 {
@@ -173,8 +173,7 @@ static krb5_error_code ask_own_realm(struct work *work, const struct osspi_ticke
         code = osspi_ticket_initial(work->k5, client, secret, work->scratch, deadline_ns);
     OSSPI_GSS_CALL;
     krb5_free_principal(work->k5, client);
-    if (code == KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN || code == KRB5KDC_ERR_WRONG_REALM ||
-        code == KRB5_KDC_UNREACH)
+    if (code == KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN || code == KRB5KDC_ERR_WRONG_REALM)
         code = KRB5_REALM_UNKNOWN;
     return code;
 }
@@ -286,14 +285,18 @@ static krb5_error_code give_cache(struct work *work, struct osspi_login *login)
     return code;
 }
 
-/* Whom a wait would be for: the server's realm, or where his is not known the client's. */
+/* Whom a wait would be for: the client's realm, which gives the first ticket, and the server's.
+ * Where they differ the class is of the two together, so that neither realm's own calls wait behind
+ * it. */
 static void name_class(const struct work *work, struct osspi_login *login)
 {
-    const krb5_data *realm =
-        work->server->realm.length > 0 ? &work->server->realm : &work->client->realm;
+    const krb5_data *client = &work->client->realm;
+    const krb5_data *server = work->server->realm.length > 0 ? &work->server->realm : client;
+    const bool same =
+        client->length == server->length && memcmp(client->data, server->data, client->length) == 0;
 
-    snprintf(login->lane_class, sizeof(login->lane_class), "kdc:%.*s", (int)realm->length,
-             realm->data);
+    snprintf(login->lane_class, sizeof(login->lane_class), "kdc:%.*s%s%.*s", (int)client->length,
+             client->data, same ? "" : ">", same ? 0 : (int)server->length, server->data);
 }
 
 /* What a KDC has said or sent, and libkrb5 can make nothing of, is not this library's failure. */

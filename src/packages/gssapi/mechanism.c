@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "packages/gssapi/credential.h"
 
@@ -17,6 +18,7 @@ gss_OID_desc osspi_gss_oid_spnego = {6, "\x2b\x06\x01\x05\x05\x02"};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic bool has_ntlm;
+static const char *_Atomic winbind_of_test;
 
 static void look(void)
 {
@@ -35,4 +37,16 @@ bool osspi_gss_has_ntlm(void)
 {
     (void)pthread_once(&once, look);
     return atomic_load(&has_ntlm);
+}
+
+bool osspi_gss_has_winbind(void)
+{
+    const char *path = atomic_load(&winbind_of_test);
+
+    return access(path ? path : "/run/samba/winbindd/pipe", F_OK) == 0; /* as Debian has it */
+}
+
+void osspi_gss_use_winbind(const char *path)
+{
+    atomic_store(&winbind_of_test, path);
 }

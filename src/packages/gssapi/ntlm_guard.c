@@ -18,6 +18,7 @@
 #define TARGET_INFO  0x00800000u
 #define KEY_EXCHANGE 0x40000000u
 #define IDENTIFY     0x00100000u
+#define STRONG       0x20080000u /* 128 bits, extended session security */
 #define SESSION_KEY  16u
 #define NTLM1        24u /* bytes of a response; NTLMv2's are longer */
 #define NTLM2        44u
@@ -184,4 +185,21 @@ bool osspi_ntlm_identifies(const void *token, size_t len)
     const struct message message = find_type(token, len, NEGOTIATE, NEGOTIATE_HEAD);
 
     return message.len > 0 && (get32(&message, 12) & IDENTIFY) != 0;
+}
+
+bool osspi_ntlm_is_strong(const void *token, size_t len)
+{
+    const uint8_t *at = token, *const end = at ? at + len : NULL;
+
+    while (at && (at = find(at, (size_t)(end - at))) != NULL) {
+        const struct message message = {at, (size_t)(end - at)};
+        const uint32_t type = message.len >= NEGOTIATE_HEAD ? get32(&message, 8) : 0;
+        const size_t flags = type == CHALLENGE ? 20 : 60;
+
+        if ((type == CHALLENGE || type == AUTHENTICATE) &&
+            (message.len < flags + 4 || (get32(&message, flags) & STRONG) != STRONG))
+            return false;
+        at += sizeof(signature);
+    }
+    return true;
 }

@@ -29,4 +29,8 @@ bool osspi_ntlm_is_anonymous(const void *token, size_t len);
 /** Does the client's first message say that the server may know him, but not act for him? */
 bool osspi_ntlm_identifies(const void *token, size_t len);
 
+/** Do all challenges and answers in it agree on extended session security and 128 bits? Without it
+ * who is in between may change what is sealed (MS-NLMP 3.4.4.1). True: there is none. */
+bool osspi_ntlm_is_strong(const void *token, size_t len);
+
 #endif

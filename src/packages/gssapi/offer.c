@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packages/gssapi/der.h"
 #include "packages/gssapi/leg.h"
 #include "packages/gssapi/name.h"
 
@@ -148,63 +149,18 @@ bool osspi_offer_both(struct osspi_gss_context *gc, const struct osspi_gss_crede
 
 /* ---- what the server chooses ---- */
 
-/* A piece of DER that is still to be read. */
-struct der {
-    const uint8_t *bytes;
-    size_t len;
-};
-
-/* Takes one element off the front: its tag, and what is inside. false: it is not whole. */
-static bool take(struct der *der, uint8_t *ret_tag, struct der *ret_inside)
-{
-    size_t len, head = 2;
-
-    if (der->len < head)
-        return false;
-    *ret_tag = der->bytes[0];
-    len = der->bytes[1];
-    if (len > 0x80) {
-        size_t count = len & 0x7Fu;
-
-        if (count > 3 || der->len < head + count)
-            return false;
-        for (len = 0; count > 0; count--)
-            len = len << 8 | der->bytes[head++];
-    } else if (len == 0x80) {
-        return false; /* no length: not in DER */
-    }
-    if (len > der->len - head)
-        return false;
-    *ret_inside = (struct der){der->bytes + head, len};
-    der->bytes += head + len;
-    der->len -= head + len;
-    return true;
-}
-
-/* Goes inside the next element, if it has that tag. */
-static bool enter(struct der *der, uint8_t tag)
-{
-    struct der inside;
-    uint8_t found;
-
-    if (!take(der, &found, &inside) || found != tag)
-        return false;
-    *der = inside;
-    return true;
-}
-
 /* NegTokenResp (RFC 4178 4.2.2): [1] SEQUENCE { [0] negState, [1] supportedMech, ... }. */
 unsigned osspi_offer_chosen(const void *token, size_t len)
 {
-    struct der der = {token, len}, inside;
+    struct osspi_der der = {token, len}, inside;
     uint8_t tag;
 
-    if (len == 0 || !enter(&der, 0xA1) || !enter(&der, 0x30))
+    if (len == 0 || !osspi_der_enter(&der, 0xA1) || !osspi_der_enter(&der, 0x30))
         return 0;
-    while (take(&der, &tag, &inside)) {
+    while (osspi_der_take(&der, &tag, &inside)) {
         if (tag != 0xA1)
             continue;
-        if (!enter(&inside, 0x06) || inside.len > UINT8_MAX)
+        if (!osspi_der_enter(&inside, 0x06) || inside.len > UINT8_MAX)
             return 0;
         const gss_OID_desc oid = {(OM_uint32)inside.len, (void *)inside.bytes};
 

@@ -176,9 +176,10 @@ static SECURITY_STATUS try_kerberos(struct osspi_context *context, struct osspi_
     return status;
 }
 
-static bool default_user_is_slow(const struct osspi_gss_credential *data)
+static bool ntlm_is_slow(const struct osspi_gss_credential *data)
 {
-    return !osspi_gss_is_named(data) && getenv("NTLM_USER_FILE") == NULL;
+    return osspi_gss_has_winbind() ||
+           (!osspi_gss_is_named(data) && getenv("NTLM_USER_FILE") == NULL);
 }
 
 SECURITY_STATUS osspi_gss_prepare(struct osspi_context *context, struct osspi_leg *leg)
@@ -203,7 +204,7 @@ SECURITY_STATUS osspi_gss_prepare(struct osspi_context *context, struct osspi_le
     }
     if (!(data->outbound & OSSPI_GSS_NTLM))
         return status;
-    if (leg->lane == OSSPI_LANE_CPU && default_user_is_slow(data)) {
+    if (leg->lane == OSSPI_LANE_CPU && ntlm_is_slow(data)) {
         osspi_gss_lane_note(gc, "ntlm");
         return OSSPI_WANT_BLOCKING;
     }

@@ -258,7 +258,7 @@ SECURITY_STATUS osspi_source_session(struct osspi_gss_credential *data, krb5_con
 
     if (!osspi_session_user(args->logon_id, &user))
         return SEC_E_NOT_OWNER;
-    OSSPI_GSS_CALL;
+    OSSPI_GSS_SLOW; /* who he is may be a directory's to tell, and his file another machine's */
     status = osspi_session_open(k5, user, &from, &fd);
     if (status != SEC_E_OK)
         return status;
@@ -305,5 +305,7 @@ SECURITY_STATUS osspi_source_client(struct osspi_gss_credential *data, krb5_cont
         code = copy_session(data, k5, from, &args->expiry);
     if (from)
         (void)krb5_cc_close(k5, from);
+    if (code == KRB5_PARSE_MALFORMED)
+        return SEC_E_UNKNOWN_CREDENTIALS;
     return code == 0 ? SEC_E_OK : osspi_gss_status_krb5(code);
 }
