@@ -326,6 +326,48 @@ static void silence_can_be_cancelled(void **state)
     }
 }
 
+/* As many as one class may have at once have sent their request. */
+static bool all_wait(void *data)
+{
+    const unsigned *before = data;
+
+    return open_sockets() >= *before + 16;
+}
+
+/* Users of a silent realm on their way to a server of another fill their own class, and not that of
+ * the server's realm. */
+static void a_silent_realm_of_users_holds_up_no_other(void **state)
+{
+    static struct call calls[MANY], other; /* guarded: one thread */
+    const unsigned sockets = open_sockets();
+    SEC_WINNT_AUTH_IDENTITY_A identity;
+    CredHandle silent;
+    char more[128];
+
+    (void)state;
+    fake_kdc_start(&fake, FAKE_SILENT);
+    snprintf(more, sizeof(more),
+             "[realms]\nSILENT.TEST = {\nkdc = 127.0.0.1:%u\n}\n[libdefaults]\n", fake.port);
+    use_kdcs(NULL, more);
+    pair_identity("somebody", "SILENT.TEST", "x", &identity);
+    assert_int_equal(pair_client(&pair, "Kerberos", &identity), SEC_E_OK);
+    silent = pair.client.credential;
+    for (unsigned i = 0; i < MANY; i++)
+        call_start(&calls[i], 0);
+    test_poll(all_wait, (void *)(uintptr_t)&sockets);
+    acquire("alice", "secret of alice");
+    call_start(&other, 0);
+    assert_int_equal(call_end(&other), SEC_I_CONTINUE_NEEDED);
+    for (unsigned i = 0; i < MANY; i++)
+        test_poll(cancelled, &calls[i]);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(call_end(&calls[i]), CANCELLED);
+    assert_int_equal(FreeCredentialsHandle(&silent), SEC_E_OK);
+    pair_end(&pair);
+    without_fake();
+    require_baseline(sockets);
+}
+
 static void a_late_answer_harms_nothing(void **state)
 {
     static struct call call; /* guarded: one thread */
@@ -484,6 +526,7 @@ int main(void)
         cmocka_unit_test(too_big_goes_over_a_stream),
         cmocka_unit_test(silence_ends_with_the_deadline),
         cmocka_unit_test(silence_can_be_cancelled),
+        cmocka_unit_test(a_silent_realm_of_users_holds_up_no_other),
         cmocka_unit_test(a_late_answer_harms_nothing),
         cmocka_unit_test(dns_tells_where_the_kdc_is),
         cmocka_unit_test(dns_tells_it_in_uris_too),
