@@ -49,9 +49,10 @@ class FreeRdp:
         with open(self.sam, "w", encoding="ascii") as file:
             file.write("%s:%s::%s:::\n" % (USER, DOMAIN, NT_HASH))
         read, write = os.pipe()
-        self.screen = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"],
-                                       pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       preexec_fn=die_with_parent)
+        # -noreset: else it begins anew behind its last client, and refuses the next one meanwhile.
+        self.screen = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp",
+                                        "-noreset"], pass_fds=[write], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         os.close(write)
         with os.fdopen(read) as told:
             number = told.readline().strip()
