@@ -280,6 +280,25 @@ static void s2_9_streams_are_opened_in_place(void **state)
     }
 }
 
+/* The kinds of RFC 1964, for which a context of today has no key. */
+static void s2_9_streams_of_old_kinds_are_refused(void **state)
+{
+    static const unsigned char ids[][2] = {{1, 1}, {1, 2}, {2, 1}};
+
+    (void)state;
+    establish(&kinds[0]);
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        unsigned char stream[64] = {ids[i][0], ids[i][1]};
+        SecBuffer buffers[2] = {{sizeof(stream), SECBUFFER_STREAM, stream},
+                                {0, SECBUFFER_DATA, NULL}};
+        SecBufferDesc desc = {SECBUFFER_VERSION, 2, buffers};
+        ULONG qop;
+
+        assert_int_equal(DecryptMessage(&pair.server.context, &desc, 0, &qop), SEC_E_INVALID_TOKEN);
+    }
+    pair_end(&pair);
+}
+
 static void s2_9_sign_only_leaves_the_text_readable(void **state)
 {
     (void)state;
@@ -460,6 +479,7 @@ int main(void)
         cmocka_unit_test(s4_3_replays_and_gaps_are_noticed),
         cmocka_unit_test(s4_3_ntlm_reads_only_what_comes_in_turn),
         cmocka_unit_test(s2_9_streams_are_opened_in_place),
+        cmocka_unit_test(s2_9_streams_of_old_kinds_are_refused),
         cmocka_unit_test(s2_9_sign_only_leaves_the_text_readable),
         cmocka_unit_test(s2_5_readonly_buffers_are_not_touched),
         cmocka_unit_test(s4_4_attributes),

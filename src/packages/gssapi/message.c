@@ -148,6 +148,16 @@ static SECURITY_STATUS unseal(struct osspi_context *context, struct iov *iov, ui
     return SEC_E_OK;
 }
 
+/* Of the kind that RFC 4121 has (4.2.6.2). In a stream libgssapi_krb5 also takes those of RFC 1964,
+ * which only RC4 and older need, whatever the context's key is, and reads a key that is not there.
+ */
+static bool is_wrap_token(const SecBuffer *stream)
+{
+    const uint8_t *bytes = stream->pvBuffer;
+
+    return stream->cbBuffer >= 16 && bytes[0] == 5 && bytes[1] == 4;
+}
+
 /* The whole of a gss_wrap() token in one buffer; what was inside comes back as DATA, in place. */
 static SECURITY_STATUS decrypt_stream(struct osspi_context *context, SecBuffer *stream,
                                       SecBuffer *data, uint32_t *ret_qop)
@@ -155,7 +165,7 @@ static SECURITY_STATUS decrypt_stream(struct osspi_context *context, SecBuffer *
     struct iov iov = {.count = 0};
     SECURITY_STATUS status;
 
-    if (!data)
+    if (!data || !is_wrap_token(stream))
         return SEC_E_INVALID_TOKEN;
     add(&iov, stream, GSS_IOV_BUFFER_TYPE_STREAM);
     add(&iov, data, GSS_IOV_BUFFER_TYPE_DATA)->buffer = (gss_buffer_desc)GSS_C_EMPTY_BUFFER;
