@@ -38,7 +38,7 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 const char *__lsan_default_suppressions(void)
 {
     return "leak:gssntlmssp.so\nleak:libcrypto.so\n"
-           "leak:krb5_c_string_to_key_with_params\n";
+           "leak:krb5_c_string_to_key_with_params\nleak:_dlerror_run\n";
 }
 #endif
 

@@ -34,7 +34,7 @@
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:gssntlmssp.so\nleak:libcrypto.so\n";
+    return "leak:gssntlmssp.so\nleak:libcrypto.so\nleak:_dlerror_run\n";
 }
 #endif
 
