@@ -15,8 +15,8 @@
 #if TEST_ASAN
 /* gss-ntlmssp 1.2.0 leaks a library context of OpenSSL's with each of its contexts; a program that
  * makes them by GSSAPI alone shows the same. And libkrb5 forgets a key when a KDC's later answer
- * contradicts what the key was made by. glibc's words about a failed dlsym are kept by a worker that
- * is about to end when the process does. */
+ * contradicts what the key was made by. glibc's words about a failed dlsym are kept by a worker
+ * that is about to end when the process does. */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
